@@ -1,1 +1,17 @@
+//! What fencing is, whoever asks for it and whatever carries it out.
 
+mod action;
+mod agent;
+pub mod agents;
+mod config;
+mod device;
+mod parameter;
+pub mod procedure;
+mod secret;
+
+pub use action::{Action, PowerState};
+pub use agent::{Agent, AgentAction, OpenDevice};
+pub use config::{AgentConfig, ConfigError};
+pub use device::{Device, DeviceError, ErrorKind, RestartMark};
+pub use parameter::{Argument, Getopt, InvalidValue, Kind, Parameter, Value};
+pub use secret::Secret;

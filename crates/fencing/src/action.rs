@@ -1,0 +1,64 @@
+use std::fmt;
+
+/// What a fence device can be asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Power on, and see it on.
+    On,
+    /// Power off, and see it off.
+    Off,
+    /// Power off, see it off, power on.
+    Reboot,
+    /// Read the power state.
+    Status,
+    /// Find out whether the device answers.
+    Monitor,
+    /// List the plugs of the device.
+    List,
+    /// List the plugs of the device with their power states.
+    ListStatus,
+    /// Send a diagnostic interrupt (NMI). Acknowledged by the device, verified by nobody.
+    Diag,
+}
+
+impl Action {
+    /// The action as the FenceAgentAPI writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+            Self::Reboot => "reboot",
+            Self::Status => "status",
+            Self::Monitor => "monitor",
+            Self::List => "list",
+            Self::ListStatus => "list-status",
+            Self::Diag => "diag",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Whether a machine has power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PowerState {
+    /// It has.
+    On,
+    /// It has not.
+    Off,
+}
+
+impl fmt::Display for PowerState {
+    /// `ON` or `OFF`, as fence agents print it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::On => "ON",
+            Self::Off => "OFF",
+        })
+    }
+}

@@ -1,0 +1,197 @@
+//! `fence_ipmilan` and its six other names: IPMI over LAN.
+
+use super::standard::{self, option, parameter, switch};
+use crate::{Action, Agent, AgentAction, AgentConfig, ConfigError, Device, Kind, Parameter};
+
+/// The names of the agent, and what its defaults are under each.
+const NAMES: &[Name] = &[
+    Name { name: "fence_ipmilan", lanplus: "0", power_wait: "2" },
+    Name { name: "fence_ilo3", lanplus: "1", power_wait: "4" },
+    Name { name: "fence_ilo4", lanplus: "1", power_wait: "2" },
+    Name { name: "fence_ilo5", lanplus: "1", power_wait: "2" },
+    Name { name: "fence_ipmilanplus", lanplus: "1", power_wait: "2" },
+    Name { name: "fence_imm", lanplus: "0", power_wait: "2" },
+    Name { name: "fence_idrac", lanplus: "0", power_wait: "2" },
+];
+
+struct Name {
+    name: &'static str,
+    lanplus: &'static str,
+    power_wait: &'static str,
+}
+
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("fence_ilo3", "Fence agent for HP iLO 3"),
+    ("fence_ilo4", "Fence agent for HPE iLO 4"),
+    ("fence_ilo5", "Fence agent for HPE iLO 5"),
+    ("fence_ipmilanplus", "Fence agent for IPMI 2.0 (lanplus)"),
+    ("fence_imm", "Fence agent for IBM Integrated Management Module"),
+    ("fence_idrac", "Fence agent for Dell iDRAC"),
+];
+
+const ACTIONS: &[AgentAction] = &[
+    AgentAction::Shown(Action::On),
+    AgentAction::Shown(Action::Off),
+    AgentAction::Shown(Action::Reboot),
+    AgentAction::Shown(Action::Status),
+    AgentAction::Shown(Action::Monitor),
+    AgentAction::Metadata,
+    AgentAction::Manpage,
+    AgentAction::ValidateAll,
+    AgentAction::Shown(Action::Diag),
+    AgentAction::Accepted(Action::List),
+    AgentAction::Accepted(Action::ListStatus),
+];
+
+/// The agent under one of its names; under any other it is `fence_ipmilan`.
+#[must_use]
+pub fn agent(called_as: &str) -> Agent {
+    let first = &NAMES[0];
+    let name = NAMES.iter().find(|name| name.name == called_as).unwrap_or(first);
+    Agent {
+        name: name.name,
+        short_description: "Fence agent for IPMI over LAN",
+        long_description: "Powers a machine off and on through its BMC, by IPMI over LAN. Success is reported \
+                           only when the BMC was seen to have the power off (or on) after the command.",
+        other_names: OTHER_NAMES,
+        parameters: parameters(name),
+        actions: ACTIONS,
+        open,
+    }
+}
+
+fn open(_config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError> {
+    todo!()
+}
+
+fn parameters(name: &Name) -> Vec<Parameter> {
+    let mut parameters = device(name);
+    parameters.extend(standard::program());
+    parameters.extend(standard::timing(name.power_wait));
+    parameters.extend(ipmitool());
+    parameters.extend(standard::sudo());
+    parameters
+}
+
+fn device(name: &Name) -> Vec<Parameter> {
+    vec![
+        Parameter {
+            required: true,
+            default: Some("reboot"),
+            getopt: option(Some('o'), "action", "action"),
+            ..parameter("action", Kind::String, "What to do.")
+        },
+        Parameter {
+            getopt: option(Some('A'), "auth", "auth"),
+            ..parameter(
+                "auth",
+                Kind::Select(&["md5", "password", "none"]),
+                "Authentication type of IPMI 1.5.",
+            )
+        },
+        Parameter {
+            getopt: option(Some('C'), "cipher", "cipher"),
+            ..parameter(
+                "cipher",
+                Kind::String,
+                "Cipher suite of IPMI 2.0: 17 or 3. By default the best that both sides have.",
+            )
+        },
+        Parameter {
+            getopt: option(None, "hexadecimal-kg", "key"),
+            ..parameter(
+                "hexadecimal_kg",
+                Kind::Secret,
+                "Key Kg of the BMC, in hexadecimal, for two-key logins of IPMI 2.0.",
+            )
+        },
+        Parameter {
+            old_name: Some("ipaddr"),
+            getopt: option(Some('a'), "ip", "ip"),
+            ..parameter("ip", Kind::String, "Address or host name of the BMC.")
+        },
+        Parameter {
+            default: Some("623"),
+            getopt: option(Some('u'), "ipport", "port"),
+            ..parameter("ipport", Kind::Integer, "UDP port of the BMC.")
+        },
+        Parameter {
+            default: Some(name.lanplus),
+            ..switch("lanplus", Some('P'), "lanplus", "Use IPMI 2.0 (RMCP+), and nothing older.")
+        },
+        Parameter {
+            default: Some("onoff"),
+            getopt: option(Some('m'), "method", "method"),
+            ..parameter(
+                "method",
+                Kind::Select(&["onoff", "cycle"]),
+                "How to reboot: off, seen off, on; or by one power cycle, which counts when off was seen or the \
+                 BMC proves the restart.",
+            )
+        },
+        Parameter {
+            old_name: Some("passwd"),
+            getopt: option(Some('p'), "password", "password"),
+            ..parameter("password", Kind::Secret, "Password of the user on the BMC.")
+        },
+        Parameter {
+            old_name: Some("passwd_script"),
+            getopt: option(Some('S'), "password-script", "script"),
+            ..parameter("password_script", Kind::String, "Command whose output is the password.")
+        },
+        Parameter {
+            old_name: Some("port"),
+            getopt: option(Some('n'), "plug", "ip"),
+            ..parameter(
+                "plug",
+                Kind::String,
+                "Address of the BMC, with port_as_ip; otherwise ignored.",
+            )
+        },
+        Parameter {
+            default: Some("administrator"),
+            getopt: option(Some('L'), "privlvl", "level"),
+            ..parameter(
+                "privlvl",
+                Kind::Select(&["callback", "user", "operator", "administrator"]),
+                "Privilege level to log in with; switching power takes operator.",
+            )
+        },
+        Parameter {
+            getopt: option(None, "target", "targetaddress"),
+            ..parameter("target", Kind::String, "Address to bridge the requests to.")
+        },
+        Parameter {
+            old_name: Some("login"),
+            getopt: option(Some('l'), "username", "name"),
+            ..parameter("username", Kind::String, "Name of the user on the BMC.")
+        },
+        switch(
+            ACCEPT_UNVERIFIED_CYCLE,
+            None,
+            "accept-unverified-cycle",
+            "With method=cycle, take the BMC's acknowledgement for success when nothing proves that power was off. \
+             DANGEROUS: the node may still be running.",
+        ),
+    ]
+}
+
+/// This agent's own; the Python agents do not have it, because they do nothing else.
+const ACCEPT_UNVERIFIED_CYCLE: &str = "accept_unverified_cycle";
+
+/// What Python agents need to run ipmitool; accepted and unused.
+fn ipmitool() -> Vec<Parameter> {
+    const UNUSED: &str = "Accepted for compatibility: this agent does not use ipmitool.";
+    vec![
+        Parameter {
+            default: Some("/usr/bin/ipmitool"),
+            getopt: option(None, "ipmitool-path", "path"),
+            ..parameter("ipmitool_path", Kind::String, UNUSED)
+        },
+        Parameter {
+            default: Some("2"),
+            getopt: option(None, "ipmitool-timeout", "timeout"),
+            ..parameter("ipmitool_timeout", Kind::String, UNUSED)
+        },
+    ]
+}

@@ -1,0 +1,5 @@
+//! The agents of this project, each defined once.
+
+#[cfg(feature = "ipmilan")]
+pub mod ipmilan;
+mod standard;

@@ -1,0 +1,114 @@
+use std::error::Error;
+use std::fmt;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use crate::PowerState;
+
+/// A device that switches the power of one machine.
+///
+/// Each call comes back by its deadline. A device connects when it is first asked for something, and again when it
+/// lost its connection; [`Device::close`] gives back what it holds at the other side.
+#[async_trait]
+pub trait Device: Send {
+    /// Where the device is, for messages: `10.0.0.5:623`.
+    fn address(&self) -> String;
+
+    /// Reads the power state from the machine, now; never from memory.
+    ///
+    /// # Errors
+    /// When no trustworthy answer came.
+    async fn power_state(&mut self, deadline: Instant) -> Result<PowerState, DeviceError>;
+
+    /// Asks for power to be switched hard, without asking the operating system. May ask several times.
+    ///
+    /// # Errors
+    /// When the device did not acknowledge. It may have acted all the same.
+    async fn set_power(&mut self, to: PowerState, deadline: Instant) -> Result<(), DeviceError>;
+
+    /// Asks for power off and on again, exactly once.
+    ///
+    /// # Errors
+    /// When the device did not acknowledge. With [`ErrorKind::NoAnswer`] it may have acted all the same.
+    async fn cycle(&mut self, deadline: Instant) -> Result<(), DeviceError>;
+
+    /// Sends a diagnostic interrupt (NMI), exactly once.
+    ///
+    /// # Errors
+    /// When the device did not acknowledge.
+    async fn diagnostic_interrupt(&mut self, deadline: Instant) -> Result<(), DeviceError>;
+
+    /// What the machine says of its last start, to be compared with what it says after a cycle.
+    ///
+    /// # Errors
+    /// When the device does not know, or no trustworthy answer came.
+    async fn restart_mark(&mut self, deadline: Instant) -> Result<RestartMark, DeviceError>;
+
+    /// Gives back what the device holds at the other side, such as a session. Short, and without a result:
+    /// nothing depends on it.
+    async fn close(&mut self);
+}
+
+/// What a machine says of its last start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestartMark {
+    /// A text that differs between starts: a cause, or a time.
+    pub text: String,
+    /// Whether it can be the mark of a start by command.
+    pub by_command: bool,
+}
+
+/// Why a device did not do as it was asked.
+#[derive(Debug)]
+pub struct DeviceError {
+    kind: ErrorKind,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+/// What the caller can make of a [`DeviceError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// No answer in time. What was asked for may have been done or not.
+    NoAnswer,
+    /// The device is there, and may well do it a moment later.
+    Busy,
+    /// The device does not do this in the machine's present power state.
+    PresentState,
+    /// The device cannot do this at all.
+    Unsupported,
+    /// Wrong credentials, privileges, or another refusal that asking again will not change.
+    Refused,
+}
+
+impl DeviceError {
+    /// An error with its reason.
+    #[must_use]
+    pub fn new(kind: ErrorKind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { kind, source: source.into() }
+    }
+
+    /// What the caller can make of it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Whether asking again may help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self.kind, ErrorKind::NoAnswer | ErrorKind::Busy)
+    }
+}
+
+impl fmt::Display for DeviceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)
+    }
+}
+
+impl Error for DeviceError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.source()
+    }
+}

@@ -1,0 +1,146 @@
+use tokio::time::Instant;
+
+use super::FenceError;
+use crate::{Device, DeviceError, PowerState};
+
+/// What an action came to. Every success that speaks of power holds the reading that it rests on.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Status: this was read.
+    Status(Reading),
+    /// Monitor: the device answered.
+    Monitored(Reading),
+    /// On: power was on before, and no command was sent.
+    AlreadyOn(SeenOn),
+    /// On: power is on after the command.
+    PoweredOn(SeenOn),
+    /// Off: power was off before, and no command was sent.
+    AlreadyOff(SeenOff),
+    /// Off: power is off after the command.
+    PoweredOff(SeenOff),
+    /// Reboot: the machine was fenced. Whether it came on again is another matter.
+    Rebooted {
+        /// How it is known that power was off.
+        proof: OffProof,
+        /// Whether power was seen on again, or why not.
+        on: Result<SeenOn, FenceError>,
+    },
+    /// Diag: the device acknowledged the interrupt; nothing verifies it.
+    DiagAcknowledged,
+    /// List: the device has no plugs.
+    NoPlugs,
+}
+
+/// How it is known that a rebooted machine was without power.
+#[derive(Debug)]
+pub enum OffProof {
+    /// Off was read.
+    Seen(SeenOff),
+    /// The machine's own record of its last start changed with the command.
+    Restarted(Restart),
+    /// Nothing but the device's acknowledgement, which the user chose to accept.
+    Unverified(Unverified),
+}
+
+/// A power state that a device answered when it was asked. Only this module makes one, by asking.
+#[derive(Debug)]
+pub struct Reading {
+    state: PowerState,
+    asked_at: Instant,
+}
+
+impl Reading {
+    /// Asks the device.
+    pub(super) async fn take(
+        device: &mut dyn Device,
+        deadline: Instant,
+    ) -> Result<Self, DeviceError> {
+        let asked_at = Instant::now();
+        let state = device.power_state(deadline).await?;
+        Ok(Self { state, asked_at })
+    }
+
+    /// What was read.
+    #[must_use]
+    pub fn state(&self) -> PowerState {
+        self.state
+    }
+}
+
+/// A power command was sent at this time; only readings asked for later tell what it did.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CommandSent {
+    at: Instant,
+}
+
+impl CommandSent {
+    pub(super) fn now() -> Self {
+        Self { at: Instant::now() }
+    }
+
+    fn precedes(self, reading: &Reading) -> bool {
+        self.at <= reading.asked_at
+    }
+}
+
+/// Power was read as off: the witness without which no success of off or reboot can be made.
+#[derive(Debug)]
+pub struct SeenOff(Reading);
+
+impl SeenOff {
+    /// Off before any command.
+    pub(super) fn already(reading: Reading) -> Option<Self> {
+        (reading.state == PowerState::Off).then_some(Self(reading))
+    }
+
+    /// Off in a reading asked for after the command.
+    pub(super) fn after(command: CommandSent, reading: Reading) -> Option<Self> {
+        if command.precedes(&reading) { Self::already(reading) } else { None }
+    }
+
+    /// When it was asked for.
+    #[must_use]
+    pub fn at(&self) -> Instant {
+        self.0.asked_at
+    }
+}
+
+/// Power was read as on.
+#[derive(Debug)]
+pub struct SeenOn(Reading);
+
+impl SeenOn {
+    /// On before any command.
+    pub(super) fn already(reading: Reading) -> Option<Self> {
+        (reading.state == PowerState::On).then_some(Self(reading))
+    }
+
+    /// On in a reading asked for after the command.
+    pub(super) fn after(command: CommandSent, reading: Reading) -> Option<Self> {
+        if command.precedes(&reading) { Self::already(reading) } else { None }
+    }
+
+    /// When it was asked for.
+    #[must_use]
+    pub fn at(&self) -> Instant {
+        self.0.asked_at
+    }
+}
+
+/// The machine's own record of its last start changed with the command.
+#[derive(Debug)]
+pub struct Restart {
+    pub(super) text: String,
+}
+
+impl Restart {
+    /// What the machine says of it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Nothing proves it; only a user's explicit choice makes one of these.
+#[derive(Debug)]
+pub struct Unverified(pub(super) ());
