@@ -1,0 +1,202 @@
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use crate::wire::WireError;
+use crate::{CompletionCode, CredentialError, Privilege, RmcpPlusStatus};
+
+/// Why a login or a command failed: which step, what the BMC answered, what to try.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The BMC did not answer in time.
+    #[error("{0}")]
+    NoAnswer(NoAnswer),
+    /// The BMC says that it does not speak IPMI 2.0.
+    #[error(
+        "the BMC answers, but offers no IPMI 2.0 (RMCP+) on this channel; switch it on in the BMC's settings"
+    )]
+    NoIpmi20,
+    /// The BMC refused every cipher suite that was proposed.
+    #[error(
+        "{step} refused for cipher suite {suites}: {status}{hint}; choose another suite with cipher=, or enable one \
+         on the BMC",
+        step = Step::OpenSession, hint = hint(*.status, Privilege::Administrator)
+    )]
+    SuitesRefused {
+        /// The ids, in the order of the proposals.
+        suites: SuiteIds,
+        /// The answer to the last of them.
+        status: RmcpPlusStatus,
+    },
+    /// The BMC answered with other algorithms than were proposed.
+    #[error("{step}: the BMC chose other algorithms than were proposed", step = Step::OpenSession)]
+    AlgorithmsChanged,
+    /// The BMC refused a message of the login.
+    #[error("{step} refused: {status}{hint}", hint = hint(*.status, *.privilege))]
+    LoginRefused {
+        /// Which message.
+        step: Step,
+        /// What the BMC answered.
+        status: RmcpPlusStatus,
+        /// The privilege level asked for.
+        privilege: Privilege,
+    },
+    /// The BMC proved no knowledge of the password.
+    #[error(
+        "wrong password: the BMC's {step} answer does not fit the user name and password given",
+        step = Step::Rakp1
+    )]
+    WrongPassword,
+    /// User name and password fit, the session key does not.
+    #[error(
+        "wrong Kg key: user name and password fit, but the BMC's {step} answer does not fit the session key; {}",
+        if *.kg_given { "check hexadecimal_kg" } else { "the BMC has a Kg set, give it with hexadecimal_kg" },
+        step = Step::Rakp3
+    )]
+    WrongKg {
+        /// Whether a Kg was given.
+        kg_given: bool,
+    },
+    /// The session is there, but not at the privilege level asked for.
+    #[error(
+        "Set Session Privilege Level {privilege} refused: {meaning} ({code:#04x}); try a lower privlvl, or raise the \
+         user's limit on the BMC",
+        meaning = .code.meaning_for(0x06, 0x3b), code = .code.0
+    )]
+    PrivilegeRefused {
+        /// The level asked for.
+        privilege: Privilege,
+        /// What the BMC answered.
+        code: CompletionCode,
+    },
+    /// The BMC answered a command with an error.
+    #[error(
+        "{command} refused: {meaning} ({code:#04x})",
+        meaning = .code.meaning_for(*.network_function, *.number), code = .code.0
+    )]
+    Refused {
+        /// The command's name.
+        command: &'static str,
+        /// Its network function.
+        network_function: u8,
+        /// Its number.
+        number: u8,
+        /// What the BMC answered.
+        code: CompletionCode,
+    },
+    /// The BMC's answer is genuine, but not what the command answers.
+    #[error("{command}: {reason}")]
+    Malformed {
+        /// The command's name.
+        command: &'static str,
+        /// What is wrong with the answer.
+        reason: WireError,
+    },
+    /// A credential cannot be used with IPMI.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// The host name has no address.
+    #[error("the address of '{}' cannot be found: {reason}", .host.escape_debug())]
+    Resolve {
+        /// The name.
+        host: String,
+        /// Why.
+        reason: io::Error,
+    },
+    /// The operating system refused.
+    #[error("{what}: {reason}")]
+    System {
+        /// What was asked of it.
+        what: &'static str,
+        /// Why it refused.
+        reason: io::Error,
+    },
+}
+
+/// How long, and for what, an answer was waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoAnswer {
+    /// What was not answered.
+    pub step: Step,
+    /// How many times it was sent.
+    pub transmissions: u32,
+    /// How long the whole login, or the one command, had been waited for.
+    pub waited: Duration,
+    /// Whether the BMC had answered anything before.
+    pub heard_before: bool,
+    /// What the host reported of datagrams that did not arrive, if nothing was ever heard.
+    pub unreachable: Option<io::ErrorKind>,
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, transmissions, waited, .. } = self;
+        write!(f, "timed out after {:.1} s: no answer to {step} ", waited.as_secs_f32())?;
+        write!(f, "(sent {transmissions} time{})", if *transmissions == 1 { "" } else { "s" })?;
+        f.write_str(match (self.heard_before, self.unreachable) {
+            (true, _) => "; the BMC had answered before",
+            (false, Some(io::ErrorKind::ConnectionRefused)) => {
+                "; nothing listens on that port, check ipport and whether IPMI over LAN is enabled"
+            }
+            (false, Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable)) => {
+                "; there is no way to that address, check it and the network"
+            }
+            (false, _) => "; check the address, the network, and whether IPMI over LAN is enabled",
+        })
+    }
+}
+
+/// A step of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Get Channel Authentication Capabilities, before the login.
+    AuthenticationCapabilities,
+    /// Open Session.
+    OpenSession,
+    /// RAKP 1, answered by RAKP 2.
+    Rakp1,
+    /// RAKP 3, answered by RAKP 4.
+    Rakp3,
+    /// A command inside the session.
+    Command(&'static str),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AuthenticationCapabilities => "Get Channel Authentication Capabilities",
+            Self::OpenSession => "Open Session",
+            Self::Rakp1 => "RAKP 1",
+            Self::Rakp3 => "RAKP 3",
+            Self::Command(name) => name,
+        })
+    }
+}
+
+/// Ids of cipher suites, printed with "and".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuiteIds(pub Vec<u8>);
+
+impl fmt::Display for SuiteIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids: Vec<String> = self.0.iter().map(u8::to_string).collect();
+        f.write_str(&ids.join(" and "))
+    }
+}
+
+fn hint(status: RmcpPlusStatus, privilege: Privilege) -> String {
+    match status {
+        RmcpPlusStatus::UNAUTHORIZED_NAME => {
+            "; no such user on the BMC, or not enabled for LAN: check username".to_owned()
+        }
+        RmcpPlusStatus::INVALID_ROLE | RmcpPlusStatus::UNAUTHORIZED_ROLE => {
+            format!("; the user may not log in as {privilege}: try a lower privlvl")
+        }
+        RmcpPlusStatus::INSUFFICIENT_RESOURCES
+        | RmcpPlusStatus::INSUFFICIENT_RESOURCES_FOR_ROLE => {
+            "; the BMC's session table is full: try again in a minute".to_owned()
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,293 @@
+//! A session with a BMC, without I/O: datagrams, the time and randomness are handed in, datagrams and events come
+//! out.
+//!
+//! ```text
+//! loop {
+//!     match session.poll_output() {
+//!         Output::Transmit(datagram) => send it,
+//!         Output::Event(event)       => it is what was waited for, or the end,
+//!         Output::Wait(until)        => wait for a datagram, at most until then; session.handle_input(now, …)
+//!     }
+//! }
+//! ```
+
+mod active;
+mod login;
+mod window;
+
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use rand::CryptoRng;
+
+use crate::command::{CloseSession, Command};
+use crate::wire::{Datagram, NetworkFunction, ResponseMessage};
+use crate::{CipherSuite, Error, Kg, Password, Privilege, RetryPolicy, Username};
+
+use active::Active;
+use login::{Login, Progress};
+
+/// How to log in.
+#[derive(Clone, Debug)]
+pub struct SessionConfig {
+    /// Who.
+    pub username: Username,
+    /// The user's password.
+    pub password: Password,
+    /// The BMC's key, where it has one.
+    pub kg: Option<Kg>,
+    /// The level at which commands will be given.
+    pub privilege: Privilege,
+    /// The cipher suites to propose, the preferred first. A suite that the BMC refuses is not proposed again; no
+    /// suite outside this list is ever used.
+    pub cipher_suites: Vec<CipherSuite>,
+    /// When to send again, and when to give up.
+    pub retry: RetryPolicy,
+}
+
+/// What a [`Session`] is told.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// This datagram came from the BMC's address.
+    Receive(&'a [u8]),
+    /// The time has come that [`Output::Wait`] named, or later.
+    Timeout,
+    /// The host reports that a datagram did not arrive: nobody listens on the port, or there is no way to the
+    /// address. It counts as a lost datagram, no more: a BMC that is starting up looks the same.
+    Unreachable(ErrorKind),
+}
+
+/// What a [`Session`] wants.
+#[derive(Debug)]
+pub enum Output {
+    /// Send this to the BMC.
+    Transmit(Vec<u8>),
+    /// This happened.
+    Event(Event),
+    /// Wait for a datagram, at most until this time; without a time, nothing is waited for.
+    Wait(Option<Instant>),
+}
+
+/// What happened in a [`Session`].
+#[derive(Debug)]
+pub enum Event {
+    /// The session is there, at the privilege level asked for.
+    LoggedIn(CipherSuite),
+    /// The login failed; the session has ended.
+    LoginFailed(Error),
+    /// The BMC answered the request, with whatever completion code.
+    Answered(ResponseMessage),
+    /// The request was not answered by its deadline. The session may still be there.
+    Unanswered(Error),
+    /// The session has ended.
+    Closed,
+}
+
+/// A request for [`Session::request`].
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What it is called in errors.
+    pub name: &'static str,
+    /// Its network function.
+    pub network_function: NetworkFunction,
+    /// Its command number.
+    pub command: u8,
+    /// Its data.
+    pub data: Vec<u8>,
+    /// Whether it may be sent more than once.
+    pub delivery: Delivery,
+}
+
+/// Whether a request may be sent more than once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Until it is answered: doing it twice is as good as once.
+    Repeated,
+    /// Once only. Whether an unanswered one was carried out must be found out by other means.
+    Once,
+}
+
+impl Request {
+    /// The request that a command makes.
+    #[must_use]
+    pub fn of<C: Command>(command: &C, delivery: Delivery) -> Self {
+        Self {
+            name: C::NAME,
+            network_function: C::NETWORK_FUNCTION,
+            command: C::NUMBER,
+            data: command.to_data(),
+            delivery,
+        }
+    }
+}
+
+/// A session with a BMC over RMCP+ (IPMI 2.0 §13): the login, then one request at a time, then the end.
+pub struct Session<R> {
+    config: SessionConfig,
+    random: R,
+    outputs: VecDeque<Output>,
+    state: State,
+}
+
+enum State {
+    LoggingIn(Box<Login>),
+    Active(Box<Active>),
+    Closing(Box<Active>),
+    Ended,
+}
+
+impl<R: CryptoRng> Session<R> {
+    /// How long Close Session is waited for. The BMC forgets an abandoned session by itself after a minute.
+    const CLOSING_TIME: Duration = Duration::from_millis(400);
+
+    /// Starts a login, which ends by `deadline`.
+    pub fn login(config: SessionConfig, random: R, now: Instant, deadline: Instant) -> Self {
+        let mut session = Self { config, random, outputs: VecDeque::new(), state: State::Ended };
+        let login = Login::start(&mut session.context(), now, deadline);
+        session.state = State::LoggingIn(Box::new(login));
+        session
+    }
+
+    /// Tells the session what happened. What does not belong to it is dropped.
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Receive(bytes) => match Datagram::parse(bytes) {
+                Ok(datagram) => self.handle_datagram(now, &datagram),
+                Err(reason) => log::debug!("datagram dropped: {reason}"),
+            },
+            Input::Timeout => self.handle_timeout(now),
+            Input::Unreachable(reason) => {
+                if let State::LoggingIn(login) = &mut self.state {
+                    login.note_unreachable(reason);
+                }
+            }
+        }
+    }
+
+    /// What the session wants next. To be called until it wants to wait.
+    pub fn poll_output(&mut self) -> Output {
+        self.outputs.pop_front().unwrap_or_else(|| {
+            Output::Wait(match &self.state {
+                State::LoggingIn(login) => Some(login.next_timeout(&self.config.retry)),
+                State::Active(active) | State::Closing(active) => active.next_timeout(),
+                State::Ended => None,
+            })
+        })
+    }
+
+    /// Sends a request; [`Event::Answered`] or [`Event::Unanswered`] follows by `deadline`. A request that is still
+    /// under way is given up for it.
+    ///
+    /// In a session that is not there the request is unanswered at once.
+    pub fn request(&mut self, now: Instant, request: Request, deadline: Instant) {
+        let State::Active(mut active) = std::mem::replace(&mut self.state, State::Ended) else {
+            let reason = ErrorKind::NotConnected.into();
+            let error = Error::System { what: "no session with the BMC", reason };
+            return self.event(Event::Unanswered(error));
+        };
+        active.send(&mut self.context(), now, request, deadline);
+        self.state = State::Active(active);
+    }
+
+    /// Ends the session: an active one is closed at the BMC. [`Event::Closed`] follows shortly.
+    pub fn close(&mut self, now: Instant) {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Active(active) => self.start_closing(now, active),
+            State::LoggingIn(login) => match login.into_active() {
+                Some(active) => self.start_closing(now, active),
+                None => self.event(Event::Closed),
+            },
+            State::Closing(active) => self.state = State::Closing(active),
+            State::Ended => self.event(Event::Closed),
+        }
+    }
+
+    fn start_closing(&mut self, now: Instant, mut active: Box<Active>) {
+        let close = CloseSession { session_id: active.bmc_session_id() };
+        let request = Request::of(&close, Delivery::Repeated);
+        active.send(&mut self.context(), now, request, now + Self::CLOSING_TIME);
+        self.state = State::Closing(active);
+    }
+
+    fn handle_datagram(&mut self, now: Instant, datagram: &Datagram) {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::LoggingIn(login) => {
+                let progress = login.handle_datagram(&mut self.context(), now, datagram);
+                self.progress(progress);
+            }
+            State::Active(mut active) => {
+                if let Some(response) = active.handle_datagram(datagram) {
+                    self.event(Event::Answered(response));
+                }
+                self.state = State::Active(active);
+            }
+            State::Closing(mut active) => match active.handle_datagram(datagram) {
+                Some(_) => self.event(Event::Closed),
+                None => self.state = State::Closing(active),
+            },
+            State::Ended => {}
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::LoggingIn(login) => {
+                let progress = login.handle_timeout(&mut self.context(), now);
+                self.progress(progress);
+            }
+            State::Active(mut active) => {
+                match active.handle_timeout(&mut self.context(), now) {
+                    Some(Ok(response)) => self.event(Event::Answered(response)),
+                    Some(Err(error)) => self.event(Event::Unanswered(error)),
+                    None => {}
+                }
+                self.state = State::Active(active);
+            }
+            State::Closing(mut active) => match active.handle_timeout(&mut self.context(), now) {
+                Some(_) => self.event(Event::Closed),
+                None => self.state = State::Closing(active),
+            },
+            State::Ended => {}
+        }
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        match progress {
+            Progress::Continues(login) => self.state = State::LoggingIn(login),
+            Progress::LoggedIn(active) => {
+                let suite = active.suite();
+                self.state = State::Active(active);
+                self.event(Event::LoggedIn(suite));
+            }
+            Progress::Failed(error) => self.event(Event::LoginFailed(error)),
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn context(&mut self) -> Context<'_> {
+        Context { config: &self.config, random: &mut self.random, outputs: &mut self.outputs }
+    }
+}
+
+/// What every step of a session needs.
+struct Context<'a> {
+    config: &'a SessionConfig,
+    random: &'a mut dyn CryptoRng,
+    outputs: &'a mut VecDeque<Output>,
+}
+
+impl Context<'_> {
+    fn transmit(&mut self, datagram: Vec<u8>) {
+        self.outputs.push_back(Output::Transmit(datagram));
+    }
+
+    fn random_bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.random.fill_bytes(&mut bytes);
+        bytes
+    }
+}
