@@ -27,7 +27,8 @@ pub trait Device: Send {
     /// When the device did not acknowledge. It may have acted all the same.
     async fn set_power(&mut self, to: PowerState, deadline: Instant) -> Result<(), DeviceError>;
 
-    /// Asks for power off and on again, exactly once.
+    /// Asks for power off and on again, exactly once. Does not wait long for the acknowledgement: power may be off for
+    /// no more than a second, and the caller wants to see it.
     ///
     /// # Errors
     /// When the device did not acknowledge. With [`ErrorKind::NoAnswer`] it may have acted all the same.

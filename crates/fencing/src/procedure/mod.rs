@@ -1,14 +1,24 @@
 //! The fencing procedure: command, then look, and success only for what was seen.
+//!
+//! The clock is tokio's, so that tests run in virtual time.
 
+mod cycle;
+mod error;
 mod outcome;
 mod settings;
+mod switch;
 
+pub use error::{FenceError, LastKnown};
 pub use outcome::{OffProof, Outcome, Reading, Restart, SeenOff, SeenOn, Unverified};
 pub use settings::{Method, Settings};
 
-use crate::{Action, Device, DeviceError};
+use crate::{Action, Device};
+
+use switch::{switch_off, switch_on};
 
 /// Carries out an action, within the time that the settings allow.
+///
+/// The device is left open, for the caller to close whatever the result, also when this future is dropped.
 ///
 /// # Errors
 /// See [`FenceError`]; none of them says that the machine is in the state asked for.
@@ -17,13 +27,82 @@ pub async fn run(
     action: Action,
     settings: &Settings,
 ) -> Result<Outcome, FenceError> {
-    let _ = (device, action, settings);
-    todo!()
+    match action {
+        Action::Status => first_reading(device, settings).await.map(Outcome::Status),
+        Action::Monitor => first_reading(device, settings).await.map(Outcome::Monitored),
+        Action::On => on(device, settings).await,
+        Action::Off => off(device, settings).await,
+        Action::Reboot => match settings.method {
+            Method::OnOff => reboot(device, settings).await,
+            Method::Cycle { accept_unverified } => {
+                cycle::reboot(device, settings, accept_unverified).await
+            }
+        },
+        Action::Diag => diag(device, settings).await,
+        Action::List | Action::ListStatus => Ok(Outcome::NoPlugs),
+    }
 }
 
-/// Why an action failed.
-#[derive(Debug, thiserror::Error)]
-pub enum FenceError {
-    #[error("{0}")]
-    Todo(DeviceError),
+async fn on(device: &mut dyn Device, settings: &Settings) -> Result<Outcome, FenceError> {
+    let reading = first_reading(device, settings).await?;
+    if let Some(seen) = SeenOn::already(reading) {
+        return Ok(Outcome::AlreadyOn(seen));
+    }
+    // One attempt, and those that the user wants on top of it, as in the Python agents.
+    let mut attempts = settings.on_attempts;
+    loop {
+        match switch_on(device, settings, settings.power_deadline()).await {
+            Err(FenceError::TimedOut { .. }) if attempts > 0 => attempts -= 1,
+            seen => return seen.map(Outcome::PoweredOn),
+        }
+    }
+}
+
+async fn off(device: &mut dyn Device, settings: &Settings) -> Result<Outcome, FenceError> {
+    let reading = first_reading(device, settings).await?;
+    if let Some(seen) = SeenOff::already(reading) {
+        return Ok(Outcome::AlreadyOff(seen));
+    }
+    switch_off(device, settings).await.map(Outcome::PoweredOff)
+}
+
+async fn reboot(device: &mut dyn Device, settings: &Settings) -> Result<Outcome, FenceError> {
+    let reading = first_reading(device, settings).await?;
+    let seen = match SeenOff::already(reading) {
+        Some(seen) => seen,
+        None => switch_off(device, settings).await?,
+    };
+    let on = on_again(device, settings).await;
+    Ok(Outcome::Rebooted { proof: OffProof::Seen(seen), on })
+}
+
+/// The on part of a reboot. The machine has been fenced; whatever happens here does not change that.
+async fn on_again(device: &mut dyn Device, settings: &Settings) -> Result<SeenOn, FenceError> {
+    let mut result = Err(FenceError::OnNotAttempted);
+    for _ in 0..settings.on_attempts {
+        result = switch_on(device, settings, settings.on_again_deadline()).await;
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
+}
+
+async fn diag(device: &mut dyn Device, settings: &Settings) -> Result<Outcome, FenceError> {
+    device
+        .diagnostic_interrupt(settings.answer_deadline())
+        .await
+        .map(|()| Outcome::DiagAcknowledged)
+        .map_err(|source| FenceError::Command { command: "diagnostic interrupt", source })
+}
+
+async fn first_reading(
+    device: &mut dyn Device,
+    settings: &Settings,
+) -> Result<Reading, FenceError> {
+    let reading = Reading::take(device, settings.answer_deadline()).await;
+    if let Ok(reading) = &reading {
+        log::info!("{}: power is {}", device.address(), reading.state());
+    }
+    reading.map_err(FenceError::Status)
 }

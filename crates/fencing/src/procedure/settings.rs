@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::{AgentConfig, ConfigError};
 
 /// How an action is carried out, and how long it may take.
@@ -12,7 +14,7 @@ pub struct Settings {
     pub power_wait: Option<Duration>,
     /// How long to wait, after a command, for the state to be seen. `None`: as long as the caller lets us.
     pub power_timeout: Option<Duration>,
-    /// Time between two readings. `None`: short at first, then longer.
+    /// Time between two readings of off and on. `None`: short at first, then longer. A cycle is watched more closely.
     pub poll_interval: Option<Duration>,
     /// How many times a power on is attempted, each for the whole power time-out.
     pub on_attempts: u32,
@@ -37,7 +39,54 @@ impl Settings {
     /// # Errors
     /// When a value is out of range.
     pub fn from_config(config: &AgentConfig, disable_timeout: bool) -> Result<Self, ConfigError> {
-        let _ = (config, disable_timeout);
-        todo!()
+        // As in the Python agents, a power time-out of 0 is none.
+        let power_timeout = config.seconds("power_timeout").filter(|time| !time.is_zero());
+        Ok(Self {
+            method: method(config),
+            power_wait: config.given_seconds("power_wait"),
+            power_timeout: if disable_timeout { None } else { power_timeout },
+            poll_interval: config.given_seconds("stonith_status_sleep"),
+            on_attempts: on_attempts(config)?,
+        })
     }
+
+    /// By when a state must be seen whose command is sent now.
+    pub(super) fn power_deadline(&self) -> Instant {
+        let wait = self.power_wait.unwrap_or_default();
+        Instant::now() + wait + self.power_timeout.unwrap_or(Self::WITHOUT_TIMEOUT)
+    }
+
+    /// By when power must be back that is switched on now. Bounded even where the power time-out is not: the machine
+    /// is fenced by then, and a caller that lost patience would take that for a failure.
+    pub(super) fn on_again_deadline(&self) -> Instant {
+        let wait = self.power_wait.unwrap_or_default();
+        Instant::now() + wait + self.power_timeout.unwrap_or(Self::POWER_TIMEOUT)
+    }
+
+    /// By when a question must be answered that is asked now.
+    pub(super) fn answer_deadline(&self) -> Instant {
+        Instant::now() + self.power_timeout.unwrap_or(Self::POWER_TIMEOUT)
+    }
+
+    /// What "no time-out" comes to: no caller of a fence agent waits longer.
+    const WITHOUT_TIMEOUT: Duration = Duration::from_secs(3600);
+    /// The default of the parameter.
+    const POWER_TIMEOUT: Duration = Duration::from_secs(20);
+}
+
+fn method(config: &AgentConfig) -> Method {
+    match config.text("method").as_deref() {
+        Some("cycle") => {
+            Method::Cycle { accept_unverified: config.is_set("accept_unverified_cycle") }
+        }
+        _ => Method::OnOff,
+    }
+}
+
+fn on_attempts(config: &AgentConfig) -> Result<u32, ConfigError> {
+    let attempts = config.integer("retry_on").unwrap_or(1);
+    u32::try_from(attempts).map_err(|_| ConfigError::Unusable {
+        parameter: "retry_on",
+        reason: format!("{attempts} is not a number of attempts"),
+    })
 }

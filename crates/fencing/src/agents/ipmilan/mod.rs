@@ -1,11 +1,15 @@
 //! `fence_ipmilan` and its six other names: IPMI over LAN.
 
-use super::standard::{self, option, parameter, switch};
-use crate::{Action, Agent, AgentAction, AgentConfig, ConfigError, Device, Kind, Parameter};
+mod device;
 
-/// The names of the agent, and what its defaults are under each.
+use super::standard::{self, option, parameter, switch};
+use crate::{Action, Agent, AgentAction, Kind, Parameter};
+
+/// The agent's own name, and its defaults under it.
+const FENCE_IPMILAN: Name = Name { name: "fence_ipmilan", lanplus: "0", power_wait: "2" };
+
+/// Its other names, and what its defaults are under each.
 const NAMES: &[Name] = &[
-    Name { name: "fence_ipmilan", lanplus: "0", power_wait: "2" },
     Name { name: "fence_ilo3", lanplus: "1", power_wait: "4" },
     Name { name: "fence_ilo4", lanplus: "1", power_wait: "2" },
     Name { name: "fence_ilo5", lanplus: "1", power_wait: "2" },
@@ -46,8 +50,7 @@ const ACTIONS: &[AgentAction] = &[
 /// The agent under one of its names; under any other it is `fence_ipmilan`.
 #[must_use]
 pub fn agent(called_as: &str) -> Agent {
-    let first = &NAMES[0];
-    let name = NAMES.iter().find(|name| name.name == called_as).unwrap_or(first);
+    let name = NAMES.iter().find(|name| name.name == called_as).unwrap_or(&FENCE_IPMILAN);
     Agent {
         name: name.name,
         short_description: "Fence agent for IPMI over LAN",
@@ -56,12 +59,8 @@ pub fn agent(called_as: &str) -> Agent {
         other_names: OTHER_NAMES,
         parameters: parameters(name),
         actions: ACTIONS,
-        open,
+        open: device::open,
     }
-}
-
-fn open(_config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError> {
-    todo!()
 }
 
 fn parameters(name: &Name) -> Vec<Parameter> {
@@ -167,7 +166,8 @@ fn device(name: &Name) -> Vec<Parameter> {
             ..parameter("username", Kind::String, "Name of the user on the BMC.")
         },
         switch(
-            ACCEPT_UNVERIFIED_CYCLE,
+            // This agent's own: the Python agents take the acknowledgement always.
+            "accept_unverified_cycle",
             None,
             "accept-unverified-cycle",
             "With method=cycle, take the BMC's acknowledgement for success when nothing proves that power was off. \
@@ -175,9 +175,6 @@ fn device(name: &Name) -> Vec<Parameter> {
         ),
     ]
 }
-
-/// This agent's own; the Python agents do not have it, because they do nothing else.
-const ACCEPT_UNVERIFIED_CYCLE: &str = "accept_unverified_cycle";
 
 /// What Python agents need to run ipmitool; accepted and unused.
 fn ipmitool() -> Vec<Parameter> {

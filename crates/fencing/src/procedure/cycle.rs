@@ -1,0 +1,152 @@
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::outcome::CommandSent;
+use super::switch::await_on;
+use super::{
+    FenceError, OffProof, Outcome, Reading, Restart, SeenOff, Settings, Unverified, first_reading,
+    on_again,
+};
+use crate::{Device, ErrorKind, PowerState, RestartMark};
+
+/// The specification keeps power off for at least a second (IPMI 2.0 §28.3); this sees it several times.
+const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+/// How often the machine is asked for its own record of the restart, which costs a command of its own.
+const MARK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long an unacknowledged cycle is watched for before power that still reads on means that the command was lost.
+const LOST_AFTER: Duration = Duration::from_secs(4);
+/// How long proof is looked for where the user does without it.
+const UNVERIFIED_AFTER: Duration = Duration::from_secs(5);
+
+/// Reboots by one power cycle. It counts when power was seen off after the command, or the machine's own record shows
+/// a restart by command.
+pub(super) async fn reboot(
+    device: &mut dyn Device,
+    settings: &Settings,
+    accept_unverified: bool,
+) -> Result<Outcome, FenceError> {
+    let reading = first_reading(device, settings).await?;
+    if let Some(seen) = SeenOff::already(reading) {
+        // A cycle does nothing to a machine that is off (IPMI 2.0 §28.3), which is what fencing wants of it.
+        let on = on_again(device, settings).await;
+        return Ok(Outcome::Rebooted { proof: OffProof::Seen(seen), on });
+    }
+    let mut cycle = Cycle::new(device, settings).await;
+    let (sent, proof) = cycle.run(device, settings, accept_unverified).await?;
+    let on = await_on(device, settings, sent, settings.on_again_deadline()).await;
+    Ok(Outcome::Rebooted { proof, on })
+}
+
+struct Cycle {
+    started: Instant,
+    deadline: Instant,
+    /// What the machine said of its last start before the command, where it says anything.
+    mark_before: Option<RestartMark>,
+    acknowledged: bool,
+}
+
+impl Cycle {
+    async fn new(device: &mut dyn Device, settings: &Settings) -> Self {
+        let mark_before = device.restart_mark(settings.answer_deadline()).await;
+        if let Err(error) = &mark_before {
+            log::debug!("{}: no record of the last restart: {error}", device.address());
+        }
+        Self {
+            started: Instant::now(),
+            deadline: settings.power_deadline(),
+            mark_before: mark_before.ok(),
+            acknowledged: false,
+        }
+    }
+
+    async fn run(
+        &mut self,
+        device: &mut dyn Device,
+        settings: &Settings,
+        accept_unverified: bool,
+    ) -> Result<(CommandSent, OffProof), FenceError> {
+        if accept_unverified {
+            self.deadline = self.deadline.min(self.started + UNVERIFIED_AFTER);
+        }
+        loop {
+            let sent = self.command(device, settings).await?;
+            if let Some(proof) = self.watch(device, sent).await? {
+                return Ok((sent, proof));
+            }
+            if Instant::now() < self.deadline {
+                // It was not acknowledged, and the last reading said on: it was lost, and may be sent again.
+                continue;
+            }
+            if self.acknowledged && accept_unverified {
+                return Ok((sent, OffProof::Unverified(Unverified(()))));
+            }
+            return Err(FenceError::CycleUnproven {
+                acknowledged: self.acknowledged,
+                waited: self.started.elapsed(),
+            });
+        }
+    }
+
+    async fn command(
+        &mut self,
+        device: &mut dyn Device,
+        settings: &Settings,
+    ) -> Result<CommandSent, FenceError> {
+        log::info!("{}: power cycle", device.address());
+        // An answer that is late is as good as none: power may be off by now, and back on in a second.
+        let deadline =
+            self.deadline.min(settings.answer_deadline()).min(Instant::now() + LOST_AFTER);
+        match device.cycle(deadline).await {
+            Ok(()) => self.acknowledged = true,
+            Err(error) if error.is_transient() || error.kind() == ErrorKind::PresentState => {
+                log::info!("{}: {error}; reading the power state", device.address());
+            }
+            Err(source) => return Err(FenceError::Command { command: "power cycle", source }),
+        }
+        Ok(CommandSent::now())
+    }
+
+    /// Looks for power off, and for the record of a restart. `None` when there is neither by the deadline, or when
+    /// the command was lost: not acknowledged, and power is still on.
+    async fn watch(
+        &self,
+        device: &mut dyn Device,
+        sent: CommandSent,
+    ) -> Result<Option<OffProof>, FenceError> {
+        let started = Instant::now();
+        let mut mark_at = started + MARK_INTERVAL;
+        loop {
+            let is_on = match Reading::take(device, self.deadline).await {
+                Ok(reading) if reading.state() == PowerState::Off => {
+                    log::info!("{}: power is OFF", device.address());
+                    return Ok(SeenOff::after(sent, reading).map(OffProof::Seen));
+                }
+                Ok(_) => true,
+                Err(error) if error.is_transient() => false,
+                Err(source) => {
+                    return Err(FenceError::StateUnknown { command: "power cycle", source });
+                }
+            };
+            let now = Instant::now();
+            if is_on && now >= mark_at.min(self.deadline) {
+                if let Some(restart) = self.restart(device).await {
+                    return Ok(Some(OffProof::Restarted(restart)));
+                }
+                mark_at = now + MARK_INTERVAL;
+            }
+            let is_lost = is_on && !self.acknowledged && now >= started + LOST_AFTER;
+            if now >= self.deadline || is_lost {
+                return Ok(None);
+            }
+            sleep(WATCH_INTERVAL).await;
+        }
+    }
+
+    /// The restart, if the machine's record of its last start differs from what it was, and is one by command.
+    async fn restart(&self, device: &mut dyn Device) -> Option<Restart> {
+        let before = self.mark_before.as_ref()?;
+        let after = device.restart_mark(Instant::now() + MARK_INTERVAL).await.ok()?;
+        (after != *before && after.by_command).then_some(Restart { text: after.text })
+    }
+}

@@ -1,0 +1,193 @@
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::error::LastKnown;
+use super::outcome::CommandSent;
+use super::{FenceError, Reading, SeenOff, SeenOn, Settings};
+use crate::{Device, DeviceError, ErrorKind, PowerState};
+
+/// Off, and seen off.
+pub(super) async fn switch_off(
+    device: &mut dyn Device,
+    settings: &Settings,
+) -> Result<SeenOff, FenceError> {
+    // A single reading may be a glitch of the very switching. Who gave a power_wait has chosen to wait instead.
+    let readings_wanted = if settings.power_wait.is_some() { 1 } else { 2 };
+    let mut switch = Switch::new(PowerState::Off, readings_wanted, settings);
+    let (command, reading) = switch.run(device, settings.power_deadline()).await?;
+    SeenOff::after(command, reading).ok_or_else(|| switch.timed_out())
+}
+
+/// On, and seen on.
+pub(super) async fn switch_on(
+    device: &mut dyn Device,
+    settings: &Settings,
+    deadline: Instant,
+) -> Result<SeenOn, FenceError> {
+    let mut switch = Switch::new(PowerState::On, 1, settings);
+    let (command, reading) = switch.run(device, deadline).await?;
+    SeenOn::after(command, reading).ok_or_else(|| switch.timed_out())
+}
+
+/// On after a cycle, which switches it on by itself; a command follows only if it does not.
+pub(super) async fn await_on(
+    device: &mut dyn Device,
+    settings: &Settings,
+    cycle: CommandSent,
+    deadline: Instant,
+) -> Result<SeenOn, FenceError> {
+    let mut switch = Switch::new(PowerState::On, 1, settings);
+    switch.acknowledged = Some(cycle);
+    switch.command_at = Instant::now() + Switch::COMMAND_AGAIN;
+    let (command, reading) = switch.poll(device, cycle, deadline).await?;
+    SeenOn::after(command, reading).ok_or_else(|| switch.timed_out())
+}
+
+/// One power state being brought about: a command, readings, the command again while it is not seen.
+struct Switch<'a> {
+    target: PowerState,
+    readings_wanted: u32,
+    settings: &'a Settings,
+    started: Instant,
+    /// When the command is to be sent the next time.
+    command_at: Instant,
+    /// The last command that the device took.
+    acknowledged: Option<CommandSent>,
+    last: LastKnown,
+}
+
+impl<'a> Switch<'a> {
+    /// Some BMCs acknowledge a command and drop it, in a transition or a firmware task. All of these commands may be
+    /// repeated without harm.
+    const COMMAND_AGAIN: Duration = Duration::from_secs(5);
+    /// Between the two readings that off takes.
+    const CONFIRMATION: Duration = Duration::from_millis(100);
+    const FIRST_INTERVAL: Duration = Duration::from_millis(100);
+    const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
+    /// However small an interval the user gave: a BMC has other things to do.
+    const SHORTEST_INTERVAL: Duration = Duration::from_millis(20);
+
+    fn new(target: PowerState, readings_wanted: u32, settings: &'a Settings) -> Self {
+        let now = Instant::now();
+        Self {
+            target,
+            readings_wanted,
+            settings,
+            started: now,
+            command_at: now,
+            acknowledged: None,
+            last: LastKnown::Nothing,
+        }
+    }
+
+    /// The command and the reading that shows what it did.
+    async fn run(
+        &mut self,
+        device: &mut dyn Device,
+        deadline: Instant,
+    ) -> Result<(CommandSent, Reading), FenceError> {
+        let sent = self.command(device, deadline).await?;
+        sleep(self.settings.power_wait.unwrap_or_default()).await;
+        self.poll(device, sent, deadline).await
+    }
+
+    async fn poll(
+        &mut self,
+        device: &mut dyn Device,
+        mut sent: CommandSent,
+        deadline: Instant,
+    ) -> Result<(CommandSent, Reading), FenceError> {
+        let mut seen = 0;
+        let mut interval = self.settings.poll_interval.unwrap_or(Self::FIRST_INTERVAL);
+        loop {
+            if Instant::now() >= self.command_at && seen == 0 {
+                sent = self.command(device, deadline).await?;
+            }
+            match Reading::take(device, deadline).await {
+                Ok(reading) if reading.state() == self.target => {
+                    log::debug!("{}: power reads {}", device.address(), self.target);
+                    seen += 1;
+                    if seen == self.readings_wanted {
+                        log::info!("{}: power is {}", device.address(), self.target);
+                        return Ok((sent, reading));
+                    }
+                }
+                Ok(reading) => {
+                    seen = 0;
+                    log::debug!("{}: power reads {} still", device.address(), reading.state());
+                    self.last = LastKnown::State(reading.state());
+                }
+                Err(error) => {
+                    seen = 0;
+                    self.note_failed_reading(device, error)?;
+                }
+            }
+            if Instant::now() >= deadline {
+                return Err(self.timed_out());
+            }
+            let pause = if seen > 0 { Self::CONFIRMATION } else { interval };
+            sleep(pause.max(Self::SHORTEST_INTERVAL)).await;
+            if self.settings.poll_interval.is_none() {
+                interval = (interval * 3 / 2).min(Self::LONGEST_INTERVAL);
+            }
+        }
+    }
+
+    /// Sends the command. One that was not answered may have been carried out: the readings tell.
+    async fn command(
+        &mut self,
+        device: &mut dyn Device,
+        deadline: Instant,
+    ) -> Result<CommandSent, FenceError> {
+        log::info!("{}: switching power {}", device.address(), self.target);
+        let result = device.set_power(self.target, deadline).await;
+        let sent = CommandSent::now();
+        self.command_at = Instant::now() + Self::COMMAND_AGAIN;
+        match result {
+            Ok(()) => self.acknowledged = Some(sent),
+            Err(error) if self.can_continue_after(&error) => {
+                log::info!("{}: {error}; reading the power state", device.address());
+                self.last = LastKnown::Error(error);
+            }
+            Err(source) => return Err(FenceError::Command { command: self.name(), source }),
+        }
+        Ok(sent)
+    }
+
+    /// A refusal ends it only if no command was ever taken: some BMCs refuse one while they carry out another.
+    fn can_continue_after(&self, error: &DeviceError) -> bool {
+        error.is_transient()
+            || error.kind() == ErrorKind::PresentState
+            || self.acknowledged.is_some()
+    }
+
+    /// A reading that fails is tried again: the command is on its way, and only a reading can tell what it did.
+    fn note_failed_reading(
+        &mut self,
+        device: &dyn Device,
+        error: DeviceError,
+    ) -> Result<(), FenceError> {
+        if !error.is_transient() {
+            return Err(FenceError::StateUnknown { command: self.name(), source: error });
+        }
+        log::info!("{}: {error}; reading the power state again", device.address());
+        self.last = LastKnown::Error(error);
+        Ok(())
+    }
+
+    fn timed_out(&mut self) -> FenceError {
+        FenceError::TimedOut {
+            target: self.target,
+            last: std::mem::replace(&mut self.last, LastKnown::Nothing),
+            waited: self.started.elapsed(),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self.target {
+            PowerState::On => "power on",
+            PowerState::Off => "power off",
+        }
+    }
+}
