@@ -147,6 +147,6 @@ impl Cycle {
     async fn restart(&self, device: &mut dyn Device) -> Option<Restart> {
         let before = self.mark_before.as_ref()?;
         let after = device.restart_mark(Instant::now() + MARK_INTERVAL).await.ok()?;
-        (after != *before && after.by_command).then_some(Restart { text: after.text })
+        (after.text != before.text && after.by_command).then_some(Restart { text: after.text })
     }
 }

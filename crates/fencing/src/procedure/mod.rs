@@ -7,6 +7,8 @@ mod error;
 mod outcome;
 mod settings;
 mod switch;
+#[cfg(test)]
+mod tests;
 
 pub use error::{FenceError, LastKnown};
 pub use outcome::{OffProof, Outcome, Reading, Restart, SeenOff, SeenOn, Unverified};

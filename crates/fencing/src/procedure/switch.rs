@@ -101,7 +101,7 @@ impl<'a> Switch<'a> {
         let mut seen = 0;
         let mut interval = self.settings.poll_interval.unwrap_or(Self::FIRST_INTERVAL);
         loop {
-            if Instant::now() >= self.command_at && seen == 0 {
+            if seen == 0 && self.is_command_due(deadline) {
                 sent = self.command(device, deadline).await?;
             }
             match Reading::take(device, deadline).await {
@@ -132,6 +132,12 @@ impl<'a> Switch<'a> {
                 interval = (interval * 3 / 2).min(Self::LONGEST_INTERVAL);
             }
         }
+    }
+
+    /// A command at the very end could still switch a machine that was reported as not switched.
+    fn is_command_due(&self, deadline: Instant) -> bool {
+        let now = Instant::now();
+        now >= self.command_at && now < deadline
     }
 
     /// Sends the command. One that was not answered may have been carried out: the readings tell.

@@ -1,0 +1,465 @@
+//! The procedure against a machine of make-believe, in virtual time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::{FenceError, Method, OffProof, Outcome, Settings, run};
+use crate::{Action, Device, DeviceError, ErrorKind, PowerState, RestartMark};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A machine whose power follows commands after a delay, and whose BMC misbehaves as it is told.
+struct Machine {
+    power: PowerState,
+    /// What will become of power, and when.
+    plan: VecDeque<(Instant, PowerState)>,
+    delay: Duration,
+    /// How long power stays off in a cycle.
+    cycle_off: Duration,
+    /// How many commands are acknowledged and dropped.
+    dropped: usize,
+    /// The errors that the next commands are answered with; `true`: carried out all the same.
+    command_errors: VecDeque<(ErrorKind, bool)>,
+    /// From this command on, counted from 0, all are refused.
+    refused_from: Option<usize>,
+    /// What the next readings answer instead of the truth.
+    readings: VecDeque<Result<PowerState, ErrorKind>>,
+    mark: Option<RestartMark>,
+    commands: Vec<(&'static str, Duration)>,
+    asked: usize,
+    born: Instant,
+}
+
+impl Machine {
+    fn new(power: PowerState) -> Self {
+        Self {
+            power,
+            plan: VecDeque::new(),
+            delay: Duration::ZERO,
+            cycle_off: SECOND,
+            dropped: 0,
+            command_errors: VecDeque::new(),
+            refused_from: None,
+            readings: VecDeque::new(),
+            mark: None,
+            commands: Vec::new(),
+            asked: 0,
+            born: Instant::now(),
+        }
+    }
+
+    fn take(
+        &mut self,
+        name: &'static str,
+        plan: &[(Duration, PowerState)],
+    ) -> Result<(), DeviceError> {
+        self.commands.push((name, self.born.elapsed()));
+        if self.refused_from.is_some_and(|first| self.commands.len() > first) {
+            return Err(scripted(ErrorKind::Refused));
+        }
+        let error = self.command_errors.pop_front();
+        if error.is_some_and(|(_, is_carried_out)| !is_carried_out) {
+            return Err(scripted(error.unwrap().0));
+        }
+        if self.dropped > 0 {
+            self.dropped -= 1;
+        } else {
+            let start = Instant::now() + self.delay;
+            self.plan = plan.iter().map(|(after, power)| (start + *after, *power)).collect();
+        }
+        error.map_or(Ok(()), |(kind, _)| Err(scripted(kind)))
+    }
+
+    fn now(&mut self) -> PowerState {
+        while self.plan.front().is_some_and(|(at, _)| Instant::now() >= *at) {
+            self.power = self.plan.pop_front().unwrap().1;
+        }
+        self.power
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        self.commands.iter().map(|(name, _)| *name).collect()
+    }
+}
+
+fn scripted(kind: ErrorKind) -> DeviceError {
+    DeviceError::new(kind, format!("scripted {kind:?}"))
+}
+
+#[async_trait]
+impl Device for Machine {
+    fn address(&self) -> String {
+        "machine".to_owned()
+    }
+
+    async fn power_state(&mut self, _: Instant) -> Result<PowerState, DeviceError> {
+        self.asked += 1;
+        match self.readings.pop_front() {
+            Some(reading) => reading.map_err(scripted),
+            None => Ok(self.now()),
+        }
+    }
+
+    async fn set_power(&mut self, to: PowerState, _: Instant) -> Result<(), DeviceError> {
+        let name = if to == PowerState::On { "on" } else { "off" };
+        self.take(name, &[(Duration::ZERO, to)])
+    }
+
+    async fn cycle(&mut self, _: Instant) -> Result<(), DeviceError> {
+        let off = self.cycle_off;
+        self.take("cycle", &[(Duration::ZERO, PowerState::Off), (off, PowerState::On)])
+    }
+
+    async fn diagnostic_interrupt(&mut self, _: Instant) -> Result<(), DeviceError> {
+        self.take("diag", &[])
+    }
+
+    async fn restart_mark(&mut self, _: Instant) -> Result<RestartMark, DeviceError> {
+        let has_cycled = self.names().contains(&"cycle");
+        match &self.mark {
+            Some(_) if !has_cycled => Ok(RestartMark { text: "before".into(), by_command: false }),
+            Some(after) => Ok(after.clone()),
+            None => Err(scripted(ErrorKind::Unsupported)),
+        }
+    }
+
+    async fn close(&mut self) {}
+}
+
+fn settings() -> Settings {
+    Settings {
+        method: Method::OnOff,
+        power_wait: None,
+        power_timeout: Some(20 * SECOND),
+        poll_interval: None,
+        on_attempts: 1,
+    }
+}
+
+fn by_cycle(accept_unverified: bool) -> Settings {
+    Settings { method: Method::Cycle { accept_unverified }, ..settings() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn off_is_success_after_two_readings() {
+    let mut machine = Machine::new(PowerState::On);
+    let outcome = run(&mut machine, Action::Off, &settings()).await;
+    assert!(matches!(outcome, Ok(Outcome::PoweredOff(_))));
+    assert_eq!(machine.names(), ["off"]);
+    assert_eq!(machine.asked, 3, "one before the command, two after it");
+    assert!(machine.born.elapsed() < SECOND / 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_already_there_takes_no_command() {
+    let mut machine = Machine::new(PowerState::Off);
+    let outcome = run(&mut machine, Action::Off, &settings()).await;
+    assert!(matches!(outcome, Ok(Outcome::AlreadyOff(_))));
+    machine.power = PowerState::On;
+    let outcome = run(&mut machine, Action::On, &settings()).await;
+    assert!(matches!(outcome, Ok(Outcome::AlreadyOn(_))));
+    assert!(machine.commands.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn power_that_takes_three_seconds_is_waited_for() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.delay = 3 * SECOND;
+    let outcome = run(&mut machine, Action::Off, &settings()).await;
+    let Ok(Outcome::PoweredOff(seen)) = outcome else { panic!("{outcome:?}") };
+    assert!(seen.at() - machine.born >= 3 * SECOND);
+    assert_eq!(machine.names(), ["off"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn power_that_never_goes_off_is_a_failure_after_the_time_out() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.dropped = usize::MAX;
+    let error = run(&mut machine, Action::Off, &settings()).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "timed out waiting to power OFF: power was still ON 20 s after the command"
+    );
+    let times: Vec<u64> = machine.commands.iter().map(|(_, at)| at.as_secs()).collect();
+    assert_eq!(times, [0, 5, 10, 15], "the command is sent again while off is not seen");
+}
+
+#[tokio::test(start_paused = true)]
+async fn power_time_out_is_in_seconds_whatever_the_poll_interval() {
+    for interval in [Duration::ZERO, 7 * SECOND] {
+        let mut machine = Machine::new(PowerState::On);
+        machine.dropped = usize::MAX;
+        let settings = Settings { poll_interval: Some(interval), ..settings() };
+        assert!(run(&mut machine, Action::Off, &settings).await.is_err());
+        let elapsed = machine.born.elapsed();
+        assert!(elapsed >= 20 * SECOND && elapsed <= 27 * SECOND, "{elapsed:?}");
+        assert!(machine.asked <= 1002, "a BMC is not flooded: {}", machine.asked);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_was_acknowledged_and_dropped_is_sent_again() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.dropped = 1;
+    let outcome = run(&mut machine, Action::Off, &settings()).await;
+    assert!(matches!(outcome, Ok(Outcome::PoweredOff(_))));
+    assert_eq!(machine.names(), ["off", "off"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_reading_of_off_between_two_of_on_is_no_success() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.dropped = usize::MAX;
+    let (on, off) = (Ok(PowerState::On), Ok(PowerState::Off));
+    machine.readings = [on, off, on, off, on].into();
+    assert!(run(&mut machine, Action::Off, &settings()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_power_wait_that_was_given_is_kept_and_one_reading_follows_it() {
+    let mut machine = Machine::new(PowerState::On);
+    let settings = Settings { power_wait: Some(4 * SECOND), ..settings() };
+    let outcome = run(&mut machine, Action::Off, &settings).await;
+    assert!(matches!(outcome, Ok(Outcome::PoweredOff(_))));
+    assert_eq!(machine.born.elapsed(), 4 * SECOND);
+    assert_eq!(machine.asked, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn readings_that_fail_for_a_while_are_repeated() {
+    let mut machine = Machine::new(PowerState::On);
+    let (busy, silent) = (Err(ErrorKind::Busy), Err(ErrorKind::NoAnswer));
+    machine.readings = [Ok(PowerState::On), busy, silent, Ok(PowerState::Off), busy].into();
+    let outcome = run(&mut machine, Action::Off, &settings()).await;
+    assert!(matches!(outcome, Ok(Outcome::PoweredOff(_))));
+    assert_eq!(machine.asked, 7, "off counts anew after the reading that failed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bmc_that_falls_silent_after_the_command_is_a_failure_that_says_so() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.readings = [Ok(PowerState::On)].into();
+    machine.readings.extend(vec![Err(ErrorKind::NoAnswer); 1000]);
+    let error = run(&mut machine, Action::Off, &settings()).await.unwrap_err().to_string();
+    assert!(error.starts_with("timed out waiting to power OFF"), "{error}");
+    assert!(error.contains("scripted NoAnswer"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bmc_that_refuses_readings_after_the_command_leaves_the_state_unknown() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.readings = [Ok(PowerState::On), Err(ErrorKind::Refused)].into();
+    let error = run(&mut machine, Action::Off, &settings()).await.unwrap_err();
+    assert!(matches!(error, FenceError::StateUnknown { .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_reading_that_fails_is_the_end() {
+    for action in [Action::On, Action::Off, Action::Reboot, Action::Status, Action::Monitor] {
+        let mut machine = Machine::new(PowerState::On);
+        machine.readings = [Err(ErrorKind::NoAnswer)].into();
+        let error = run(&mut machine, action, &settings()).await.unwrap_err();
+        assert!(matches!(error, FenceError::Status(_)), "{action}: {error}");
+        assert!(machine.commands.is_empty(), "{action}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_command_is_the_end_and_an_unanswered_one_is_not() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.command_errors = [(ErrorKind::Refused, false)].into();
+    let error = run(&mut machine, Action::Off, &settings()).await.unwrap_err();
+    assert_eq!(error.to_string(), "the power off command failed: scripted Refused");
+
+    for kind in [ErrorKind::NoAnswer, ErrorKind::Busy, ErrorKind::PresentState] {
+        for is_carried_out in [true, false] {
+            let mut machine = Machine::new(PowerState::On);
+            machine.command_errors = [(kind, is_carried_out)].into();
+            let outcome = run(&mut machine, Action::Off, &settings()).await;
+            assert!(matches!(outcome, Ok(Outcome::PoweredOff(_))), "{kind:?}");
+            assert_eq!(machine.commands.len(), if is_carried_out { 1 } else { 2 });
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_after_an_acknowledged_command_does_not_end_the_waiting() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.delay = 7 * SECOND;
+    machine.refused_from = Some(1);
+    let outcome = run(&mut machine, Action::Off, &settings()).await;
+    assert!(matches!(outcome, Ok(Outcome::PoweredOff(_))), "{outcome:?}");
+    assert_eq!(machine.names(), ["off", "off"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reboot_is_off_seen_off_on_seen_on() {
+    let mut machine = Machine::new(PowerState::On);
+    let outcome = run(&mut machine, Action::Reboot, &settings()).await;
+    let Ok(Outcome::Rebooted { proof: OffProof::Seen(off), on: Ok(on) }) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(off.at() <= on.at());
+    assert_eq!(machine.names(), ["off", "on"]);
+    assert!(machine.born.elapsed() < SECOND, "a BMC that acts at once takes well under a second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reboot_of_a_machine_that_is_off_switches_it_on() {
+    let mut machine = Machine::new(PowerState::Off);
+    let outcome = run(&mut machine, Action::Reboot, &settings()).await;
+    assert!(matches!(outcome, Ok(Outcome::Rebooted { on: Ok(_), .. })));
+    assert_eq!(machine.names(), ["on"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reboot_is_success_although_power_does_not_come_back() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.refused_from = Some(1);
+    let outcome = run(&mut machine, Action::Reboot, &settings()).await;
+    assert!(matches!(outcome, Ok(Outcome::Rebooted { on: Err(FenceError::Command { .. }), .. })));
+    assert_eq!(machine.names(), ["off", "on"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reboot_attempts_on_as_often_as_retry_on_says() {
+    for attempts in [0, 3] {
+        let mut machine = Machine::new(PowerState::Off);
+        machine.dropped = usize::MAX;
+        let settings = Settings { on_attempts: attempts, ..settings() };
+        let outcome = run(&mut machine, Action::Reboot, &settings).await;
+        assert!(matches!(outcome, Ok(Outcome::Rebooted { on: Err(_), .. })), "{outcome:?}");
+        assert_eq!(machine.born.elapsed().as_secs(), 20 * u64::from(attempts));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_time_out_off_is_waited_for_and_the_on_part_is_still_bounded() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.delay = 300 * SECOND;
+    let settings = Settings { power_timeout: None, ..settings() };
+    machine.take("off", &[(Duration::ZERO, PowerState::Off)]).unwrap();
+    machine.dropped = usize::MAX;
+    let outcome = run(&mut machine, Action::Reboot, &settings).await;
+    assert!(matches!(outcome, Ok(Outcome::Rebooted { on: Err(_), .. })), "{outcome:?}");
+    assert!(machine.born.elapsed() < 330 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_is_attempted_once_more_than_retry_on_says() {
+    let mut machine = Machine::new(PowerState::Off);
+    machine.dropped = usize::MAX;
+    assert!(run(&mut machine, Action::On, &settings()).await.is_err());
+    assert_eq!(machine.born.elapsed().as_secs(), 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cycle_counts_when_off_was_seen() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.delay = 2 * SECOND;
+    let outcome = run(&mut machine, Action::Reboot, &by_cycle(false)).await;
+    assert!(matches!(outcome, Ok(Outcome::Rebooted { proof: OffProof::Seen(_), on: Ok(_) })));
+    assert_eq!(machine.names(), ["cycle"], "the cycle switches on by itself");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cycle_of_a_machine_that_is_off_powers_it_on() {
+    let mut machine = Machine::new(PowerState::Off);
+    let outcome = run(&mut machine, Action::Reboot, &by_cycle(false)).await;
+    assert!(matches!(outcome, Ok(Outcome::Rebooted { on: Ok(_), .. })));
+    assert_eq!(machine.names(), ["on"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cycle_without_proof_fails_and_is_not_sent_twice() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.dropped = usize::MAX;
+    let error = run(&mut machine, Action::Reboot, &by_cycle(false)).await.unwrap_err();
+    assert!(matches!(error, FenceError::CycleUnproven { acknowledged: true, .. }), "{error}");
+    assert_eq!(machine.names(), ["cycle"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cycle_too_short_to_be_seen_counts_by_the_record_of_the_restart() {
+    let after = |text: &str, by_command| Some(RestartMark { text: text.into(), by_command });
+    let marks = [
+        (after("after", true), true),
+        (after("before", true), false),
+        (after("after", false), false),
+    ];
+    for (mark, is_proof) in marks {
+        let mut machine = Machine::new(PowerState::On);
+        machine.cycle_off = Duration::ZERO;
+        machine.mark = mark;
+        let outcome = run(&mut machine, Action::Reboot, &by_cycle(false)).await;
+        let is_restart =
+            matches!(outcome, Ok(Outcome::Rebooted { proof: OffProof::Restarted(_), .. }));
+        assert_eq!(is_restart, is_proof, "{outcome:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_users_choice_makes_an_acknowledgement_a_success() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.dropped = usize::MAX;
+    let outcome = run(&mut machine, Action::Reboot, &by_cycle(true)).await;
+    assert!(matches!(outcome, Ok(Outcome::Rebooted { proof: OffProof::Unverified(_), .. })));
+
+    let mut machine = Machine::new(PowerState::On);
+    machine.command_errors = vec![(ErrorKind::NoAnswer, false); 100].into();
+    let outcome = run(&mut machine, Action::Reboot, &by_cycle(true)).await;
+    assert!(outcome.is_err(), "no acknowledgement, no success: {outcome:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cycle_whose_answer_is_lost_is_watched_before_it_is_sent_again() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.command_errors = [(ErrorKind::NoAnswer, true)].into();
+    let outcome = run(&mut machine, Action::Reboot, &by_cycle(false)).await;
+    assert!(matches!(outcome, Ok(Outcome::Rebooted { proof: OffProof::Seen(_), .. })));
+    assert_eq!(machine.names(), ["cycle"]);
+
+    let mut machine = Machine::new(PowerState::On);
+    machine.command_errors = [(ErrorKind::NoAnswer, false)].into();
+    let outcome = run(&mut machine, Action::Reboot, &by_cycle(false)).await;
+    assert!(matches!(outcome, Ok(Outcome::Rebooted { proof: OffProof::Seen(_), .. })));
+    assert_eq!(machine.names(), ["cycle", "cycle"]);
+    assert!(machine.commands[1].1 >= 4 * SECOND, "power read on for four seconds in between");
+}
+
+#[tokio::test(start_paused = true)]
+async fn power_that_does_not_return_after_a_cycle_is_switched_on() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.cycle_off = 3600 * SECOND;
+    let outcome = run(&mut machine, Action::Reboot, &by_cycle(false)).await;
+    assert!(matches!(outcome, Ok(Outcome::Rebooted { on: Ok(_), .. })));
+    assert_eq!(machine.names(), ["cycle", "on"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn diag_is_acknowledged_or_an_error() {
+    let mut machine = Machine::new(PowerState::On);
+    let outcome = run(&mut machine, Action::Diag, &settings()).await;
+    assert!(matches!(outcome, Ok(Outcome::DiagAcknowledged)));
+    assert_eq!(machine.names(), ["diag"]);
+    machine.command_errors = [(ErrorKind::NoAnswer, true)].into();
+    let error = run(&mut machine, Action::Diag, &settings()).await.unwrap_err();
+    assert_eq!(error.to_string(), "the diagnostic interrupt command failed: scripted NoAnswer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn status_and_monitor_read_and_list_does_not_even_that() {
+    let mut machine = Machine::new(PowerState::Off);
+    let outcome = run(&mut machine, Action::Status, &settings()).await;
+    assert!(matches!(outcome, Ok(Outcome::Status(r)) if r.state() == PowerState::Off));
+    let outcome = run(&mut machine, Action::Monitor, &settings()).await;
+    assert!(matches!(outcome, Ok(Outcome::Monitored(_))));
+    assert_eq!(machine.asked, 2);
+    let outcome = run(&mut machine, Action::List, &settings()).await;
+    assert!(matches!(outcome, Ok(Outcome::NoPlugs)));
+    assert_eq!(machine.asked, 2);
+    assert!(machine.commands.is_empty());
+}
