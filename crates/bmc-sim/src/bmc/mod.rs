@@ -1,0 +1,193 @@
+mod chassis;
+mod command;
+mod login;
+mod session;
+#[cfg(test)]
+mod tests;
+mod window;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use ipmi_lan::wire::{Datagram, Packet15, Packet20, PayloadType, PresencePong, RequestMessage};
+use rand::rngs::StdRng;
+
+use crate::{Config, Event, EventKind, Faults, Power};
+use chassis::Chassis;
+use command::System;
+use login::{ExpectRakp3, OpenedSession};
+use session::ActiveSession;
+
+/// The tag of a presence ping that wants no answer (ASF 2.0 §3.2.2.3).
+const NO_PONG_WANTED: u8 = 0xff;
+
+/// A simulated BMC, and the machine that it watches over.
+///
+/// It has no clock: time is what it is told, and must not go backwards. It has no randomness but that of its
+/// generator, so that the same seed, instants and datagrams give the same answers.
+pub struct Bmc {
+    system: System,
+    /// By the id that the BMC gave it.
+    sessions: BTreeMap<u32, Session>,
+    datagrams: DatagramCounts,
+}
+
+/// How many datagrams a BMC has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DatagramCounts {
+    /// Those it was given, garbage included.
+    pub received: u64,
+    /// Those it answered with.
+    pub sent: u64,
+}
+
+/// A session, half-open ones included.
+struct Session {
+    last_used: Instant,
+    opened: OpenedSession,
+    state: State,
+}
+
+enum State {
+    ExpectRakp1,
+    ExpectRakp3(Box<ExpectRakp3>),
+    Active(Box<ActiveSession>),
+}
+
+impl Bmc {
+    /// A BMC that nobody has logged in to yet.
+    #[must_use]
+    pub fn new(config: Config, rng: StdRng) -> Self {
+        let chassis = Chassis::new(config.initial_power);
+        Self {
+            system: System { config, rng, chassis, events: Vec::new() },
+            sessions: BTreeMap::new(),
+            datagrams: DatagramCounts::default(),
+        }
+    }
+
+    /// What it answers to a datagram that arrives now. What it cannot make sense of, or does not believe, it drops
+    /// without an answer.
+    pub fn handle(&mut self, now: Instant, datagram: &[u8]) -> Vec<Vec<u8>> {
+        self.advance(now);
+        self.datagrams.received += 1;
+        if self.system.config.faults.silent {
+            return Vec::new();
+        }
+        let answer = Datagram::parse(datagram).ok().and_then(|datagram| self.answer(now, datagram));
+        self.datagrams.sent += u64::from(answer.is_some());
+        answer.iter().map(Datagram::to_bytes).collect()
+    }
+
+    /// Whether the machine is on by now.
+    pub fn power(&mut self, now: Instant) -> Power {
+        self.advance(now);
+        self.system.chassis.power()
+    }
+
+    /// Switches the machine by hand: at once, and commands that have not acted yet never will.
+    pub fn set_power(&mut self, now: Instant, power: Power) {
+        self.advance(now);
+        let event = self.system.chassis.switch(now, power);
+        self.system.events.extend(event);
+    }
+
+    /// How it misbehaves from now on. What was acknowledged before still happens as it was to.
+    pub fn faults(&mut self, now: Instant) -> &mut Faults {
+        self.advance(now);
+        &mut self.system.config.faults
+    }
+
+    /// Lets the time pass until now: power goes off and on, idle sessions expire.
+    pub fn advance(&mut self, now: Instant) {
+        while let Some(event) = self.system.chassis.next_event(now) {
+            self.system.events.push(event);
+        }
+        let timeout = self.system.config.session_idle_timeout;
+        let before = self.sessions.len();
+        self.sessions
+            .retain(|_, session| now.saturating_duration_since(session.last_used) < timeout);
+        for _ in self.sessions.len()..before {
+            self.system.log(now, EventKind::SessionExpired);
+        }
+    }
+
+    /// When something will happen next without any datagram. `None` when nothing will.
+    #[must_use]
+    pub fn next_change(&self) -> Option<Instant> {
+        let timeout = self.system.config.session_idle_timeout;
+        let sessions = self.sessions.values().filter_map(|s| s.last_used.checked_add(timeout));
+        sessions.chain(self.system.chassis.next_change()).min()
+    }
+
+    /// All that happened so far, the oldest first. Time that has not been told of, by any other method, is not in it.
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        &self.system.events
+    }
+
+    /// How many datagrams it has seen.
+    #[must_use]
+    pub fn datagrams(&self) -> DatagramCounts {
+        self.datagrams
+    }
+
+    fn answer(&mut self, now: Instant, datagram: Datagram) -> Option<Datagram> {
+        match datagram {
+            Datagram::PresencePing(ping) if ping.tag != NO_PONG_WANTED => {
+                Some(Datagram::PresencePong(PresencePong { tag: ping.tag, ipmi: true }))
+            }
+            Datagram::PresencePing(_) | Datagram::PresencePong(_) => None,
+            Datagram::Ipmi15(packet) => self.answer15(now, &packet).map(Datagram::Ipmi15),
+            Datagram::Ipmi20(packet) if packet.session_id == 0 => {
+                self.answer_outside_session(now, &packet).map(Datagram::Ipmi20)
+            }
+            Datagram::Ipmi20(packet) => self.answer_in_session(now, &packet).map(Datagram::Ipmi20),
+        }
+    }
+
+    /// The format of IPMI 1.5 serves only to ask what the BMC offers (IPMI 2.0 §13.14).
+    fn answer15(&mut self, now: Instant, packet: &Packet15) -> Option<Packet15> {
+        if packet.session_id != 0 {
+            return None;
+        }
+        self.answer_message(now, &packet.payload).map(Packet15::sessionless)
+    }
+
+    fn answer_outside_session(&mut self, now: Instant, packet: &Packet20) -> Option<Packet20> {
+        if packet.encrypted || packet.trailer.is_some() {
+            return None;
+        }
+        let payload = &packet.payload;
+        let (kind, payload) = match packet.payload_type {
+            PayloadType::Ipmi => (PayloadType::Ipmi, self.answer_message(now, payload)?),
+            PayloadType::OpenSessionRequest => {
+                (PayloadType::OpenSessionResponse, self.open_session(now, payload)?.to_bytes())
+            }
+            PayloadType::Rakp1 => (PayloadType::Rakp2, self.rakp1(now, payload)?.to_bytes()),
+            PayloadType::Rakp3 => (PayloadType::Rakp4, self.rakp3(now, payload)?.to_bytes()),
+            _ => return None,
+        };
+        Some(Packet20::sessionless(kind, payload))
+    }
+
+    fn answer_message(&mut self, now: Instant, message: &[u8]) -> Option<Vec<u8>> {
+        let request = RequestMessage::parse(message).ok()?;
+        self.system.answer_outside_session(now, &request).map(|response| response.to_bytes())
+    }
+
+    fn answer_in_session(&mut self, now: Instant, packet: &Packet20) -> Option<Packet20> {
+        if packet.payload_type != PayloadType::Ipmi {
+            return None;
+        }
+        let session = self.sessions.get_mut(&packet.session_id)?;
+        let State::Active(active) = &mut session.state else { return None };
+        let request = active.open(packet)?;
+        session.last_used = now;
+        let answer = active.answer(now, request, &mut self.system);
+        if active.is_closed() {
+            self.sessions.remove(&packet.session_id);
+        }
+        answer
+    }
+}

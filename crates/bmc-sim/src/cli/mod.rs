@@ -1,0 +1,99 @@
+mod demo;
+mod serve;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bmc_sim::StartError;
+use clap::{Parser, Subcommand};
+use ipmi_lan::CredentialError;
+
+/// A simulated IPMI 2.0 BMC.
+#[derive(Parser)]
+#[command(name = "bmc-sim", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Be a BMC, and tell what happens to it, until killed.
+    Serve(serve::Options),
+    /// Let a fence agent reboot a simulated machine, and tell what happens.
+    Demo(demo::Options),
+}
+
+/// Why the program did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("the BMC did not start")]
+    Start(#[from] StartError),
+    #[error("no simulated user")]
+    User(#[from] CredentialError),
+    #[error("cannot read the password from {}", path.display())]
+    PasswordFile { path: PathBuf, source: io::Error },
+    #[error("cannot start {}", agent.display())]
+    Agent { agent: PathBuf, source: io::Error },
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
+    #[error(transparent)]
+    Demo(#[from] demo::Failure),
+    #[error("no runtime")]
+    Runtime(#[source] io::Error),
+}
+
+/// Runs the program. It exits with 0 when it did what it was asked to, with 1 otherwise.
+pub(crate) fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+            // A closed standard error leaves nobody to tell.
+            let _ = error.print();
+            return code;
+        }
+    };
+    match execute(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "bmc-sim: {}", with_causes(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(options) => serve::run(options).await,
+            Command::Demo(options) => demo::run(options).await,
+        }
+    })
+}
+
+/// One line on standard output. A closed one is an error, not a panic.
+fn print(line: impl std::fmt::Display) -> Result<(), Error> {
+    writeln!(io::stdout(), "{line}").map_err(Error::Output)
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(&format!(": {cause}"));
+        next = cause.source();
+    }
+    text
+}

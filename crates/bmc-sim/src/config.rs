@@ -1,0 +1,121 @@
+use std::fmt;
+use std::time::Duration;
+
+use ipmi_lan::command::PowerControl;
+use ipmi_lan::{CipherSuite, CredentialError, Kg, Password, Privilege, Username};
+
+/// What a simulated BMC is like. [`Config::new`] gives one without peculiarities.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who may log in. Where two have the same name, the first one that fits is taken (IPMI 2.0 §13.20).
+    pub users: Vec<User>,
+    /// The BMC key; with one, login is "two-key" (IPMI 2.0 §13.31).
+    pub kg: Option<Kg>,
+    /// The GUID that RAKP 2 carries (IPMI 2.0 §13.21).
+    pub guid: [u8; 16],
+    /// The cipher suites offered, in the order in which they are listed.
+    pub cipher_suites: Vec<CipherSuite>,
+    /// How long after its acknowledgement a Chassis Control command acts.
+    pub power_delay: Duration,
+    /// How long power stays off in a power cycle. The specification wants at least one second (IPMI 2.0 §28.3);
+    /// less is taken, for impatient tests.
+    pub cycle_off: Duration,
+    /// Whether the machine is on in the beginning.
+    pub initial_power: Power,
+    /// How many sessions there may be at once, half-open ones included.
+    pub max_sessions: usize,
+    /// After how much silence a session is closed: 60 s, give or take 3 (IPMI 2.0 §6.12.15).
+    pub session_idle_timeout: Duration,
+    /// How it misbehaves.
+    pub faults: Faults,
+}
+
+/// A user of the BMC.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The name; the empty one is the null user.
+    pub name: Username,
+    /// The password.
+    pub password: Password,
+    /// The highest privilege level that the user may ask for.
+    pub max_privilege: Privilege,
+    /// A disabled user is refused like an unknown one.
+    pub enabled: bool,
+}
+
+/// Whether the machine is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// It is off (S4/S5).
+    Off,
+    /// It is on.
+    On,
+}
+
+/// Misbehaviour, as seen on real BMCs. The default is none.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// Power down, power cycle and soft shutdown are acknowledged, and do nothing.
+    pub ignore_power_off: bool,
+    /// Power up is acknowledged, and does nothing; a power cycle stays off.
+    pub ignore_power_on: bool,
+    /// No datagram is answered, or acted upon.
+    pub silent: bool,
+    /// Get Channel Cipher Suites is not answered before a login, as OpenIPMI's `ipmi_sim` does.
+    pub ignore_cipher_suite_query: bool,
+    /// A power cycle is off for too short a time to be seen. The restart cause tells of it, as after any other.
+    pub instant_cycle: bool,
+    /// Get System Restart Cause is an invalid command (C1h).
+    pub no_restart_cause: bool,
+    /// So many times more, Get Chassis Status is answered "node busy" (C0h).
+    pub busy_answers: u32,
+    /// The next Chassis Control of this kind is executed, but its answer is lost. Then this is `None` again.
+    pub drop_acknowledgement_of: Option<PowerControl>,
+}
+
+impl Config {
+    /// A BMC of these users: on, both cipher suites, no Kg, commands that act at once, power cycles of one second,
+    /// 32 sessions, no faults.
+    #[must_use]
+    pub fn new(users: Vec<User>) -> Self {
+        Self {
+            users,
+            kg: None,
+            guid: *b"simulated BMC 01",
+            cipher_suites: CipherSuite::ALL.to_vec(),
+            power_delay: Duration::ZERO,
+            cycle_off: Duration::from_secs(1),
+            initial_power: Power::On,
+            max_sessions: 32,
+            session_idle_timeout: Duration::from_secs(60),
+            faults: Faults::default(),
+        }
+    }
+}
+
+impl User {
+    /// An enabled user who may do everything.
+    ///
+    /// # Errors
+    /// When the name or the password is not one that IPMI 2.0 can carry.
+    pub fn administrator(
+        name: impl AsRef<[u8]>,
+        password: impl AsRef<[u8]>,
+    ) -> Result<Self, CredentialError> {
+        Ok(Self {
+            name: Username::new(name)?,
+            password: Password::new(password)?,
+            max_privilege: Privilege::Administrator,
+            enabled: true,
+        })
+    }
+}
+
+impl fmt::Display for Power {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Off => "off",
+            Self::On => "on",
+        })
+    }
+}
