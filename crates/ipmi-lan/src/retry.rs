@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 /// When a datagram that was not answered is sent again, and when that ends.
 ///
 /// With the defaults an unanswered datagram goes out after 0, 0.25, 0.63, 1.19, 2.03, 3.3 and 5.2 s, then every
-/// 2 s: seven times in the 5 s of silence that a login allows.
+/// 2 s: six times in the 5 s of silence that a login allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// Wait for the first answer. A quarter of a second: BMCs on a healthy network answer within 20 ms, the

@@ -301,7 +301,6 @@ impl Login {
     }
 
     fn give_up(mut self, context: &mut Context, now: Instant) -> Progress {
-        self.close_without_waiting(context);
         let (step, transmissions) = match &self.expect {
             Expect::Capabilities(sent, _) => (Step::AuthenticationCapabilities, sent.count()),
             Expect::OpenSessionResponse(sent, _) => (Step::OpenSession, sent.count()),
@@ -311,6 +310,7 @@ impl Login {
                 (Step::Command(SetSessionPrivilegeLevel::NAME), active.transmissions())
             }
         };
+        self.close_without_waiting(context);
         Progress::Failed(Error::NoAnswer(NoAnswer {
             step,
             transmissions,

@@ -1,0 +1,169 @@
+//! Who gets in, with what, and what is said to those who do not.
+
+use bmc_sim::{Config, EventKind, User};
+use ipmi_lan::session::SessionConfig;
+use ipmi_lan::wire::PayloadType;
+use ipmi_lan::{CipherSuite, Error, Kg, Password, Privilege, RmcpPlusStatus, Step, Username};
+
+use crate::pair::{From, Pair, as_it_is, bmc_config, config, payload_type_of};
+
+fn pair(config: SessionConfig, bmc: Config) -> Pair {
+    Pair::with(config, bmc, 7, |_, datagram| as_it_is(datagram))
+}
+
+#[test]
+fn a_login_takes_five_datagrams_a_status_one_and_the_end_one() {
+    for suite in CipherSuite::ALL {
+        let mut pair = pair(SessionConfig { cipher_suites: vec![suite], ..config() }, bmc_config());
+        assert_eq!(pair.log_in().unwrap(), suite);
+        assert_eq!(pair.sent.len(), 5, "capabilities, Open Session, RAKP 1, RAKP 3, privilege");
+        assert!(pair.is_power_on().unwrap());
+        pair.close();
+        assert_eq!(pair.sent.len(), 7);
+        assert!(matches!(pair.bmc.events().last().unwrap().kind, EventKind::SessionClosed { .. }));
+    }
+}
+
+#[test]
+fn the_best_suite_that_both_sides_have_is_used() {
+    let offers = [
+        (CipherSuite::ALL.to_vec(), CipherSuite::SUITE_17),
+        (vec![CipherSuite::SUITE_17], CipherSuite::SUITE_17),
+        (vec![CipherSuite::SUITE_3], CipherSuite::SUITE_3),
+    ];
+    for (cipher_suites, expected) in offers {
+        let mut pair = pair(config(), Config { cipher_suites, ..bmc_config() });
+        assert_eq!(pair.log_in().unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_suite_that_was_asked_for_is_not_replaced_by_another() {
+    let wanted = SessionConfig { cipher_suites: vec![CipherSuite::SUITE_17], ..config() };
+    let mut pair =
+        pair(wanted, Config { cipher_suites: vec![CipherSuite::SUITE_3], ..bmc_config() });
+    let error = pair.log_in().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "Open Session refused for cipher suite 17: no cipher suite match with proposed security algorithms (0x11); \
+         choose another suite with cipher=, or enable one on the BMC"
+    );
+}
+
+#[test]
+fn a_bmc_that_ignores_unknown_suites_costs_two_seconds() {
+    let mut pair = Pair::with(config(), bmc_config(), 7, |from, datagram| {
+        let is_proposal_of_17 = from == From::Console
+            && payload_type_of(datagram) == Some(PayloadType::OpenSessionRequest)
+            && datagram[16 + 8 + 4] == 3;
+        if is_proposal_of_17 { Vec::new() } else { as_it_is(datagram) }
+    });
+    assert_eq!(pair.log_in().unwrap(), CipherSuite::SUITE_3);
+    assert!(pair.elapsed().as_millis() < 2100, "{:?}", pair.elapsed());
+}
+
+#[test]
+fn kg_logs_in_where_the_bmc_has_it_and_only_there() {
+    let kg = |text: &str| Some(Kg::new(text).unwrap());
+    for suite in CipherSuite::ALL {
+        let cases = [
+            (None, None, Ok(())),
+            (kg("kg"), kg("kg"), Ok(())),
+            (kg("kg"), kg("gk"), Err(true)),
+            (kg("kg"), None, Err(false)),
+            (None, kg("kg"), Err(true)),
+        ];
+        for (at_bmc, given, expected) in cases {
+            let config = SessionConfig { kg: given, cipher_suites: vec![suite], ..config() };
+            let result = pair(config, Config { kg: at_bmc, ..bmc_config() }).log_in();
+            match (result, expected) {
+                (Ok(used), Ok(())) => assert_eq!(used, suite),
+                (Err(Error::WrongKg { kg_given }), Err(expected)) => assert_eq!(kg_given, expected),
+                (result, expected) => panic!("{result:?} instead of {expected:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wrong_password_ends_at_once_and_rakp_3_is_never_sent() {
+    for password in ["wrong password", "", "right passwor", "right password "] {
+        let password = Password::new(password).unwrap();
+        let mut pair = pair(SessionConfig { password, ..config() }, bmc_config());
+        assert!(matches!(pair.log_in(), Err(Error::WrongPassword)));
+        assert_eq!(pair.count_sent(PayloadType::Rakp1), 1);
+        assert_eq!(pair.count_sent(PayloadType::Rakp3), 0);
+    }
+}
+
+#[test]
+fn an_unknown_user_is_named_as_the_reason() {
+    let username = Username::new("nobody").unwrap();
+    let error = pair(SessionConfig { username, ..config() }, bmc_config()).log_in().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "RAKP 1 refused: unauthorized name (0x0d); no such user on the BMC, or not enabled for LAN: check username"
+    );
+}
+
+#[test]
+fn each_privilege_level_logs_in_up_to_the_users_limit() {
+    let levels =
+        [Privilege::Callback, Privilege::User, Privilege::Operator, Privilege::Administrator];
+    for limit in levels {
+        for wanted in levels {
+            let user = User {
+                max_privilege: limit,
+                ..User::administrator("admin", "right password").unwrap()
+            };
+            let mut pair =
+                pair(SessionConfig { privilege: wanted, ..config() }, Config::new(vec![user]));
+            match pair.log_in() {
+                Ok(_) => assert!(wanted <= limit),
+                Err(Error::LoginRefused { step: Step::Rakp1, status, privilege }) => {
+                    assert_eq!(status, RmcpPlusStatus::UNAUTHORIZED_ROLE);
+                    assert_eq!(privilege, wanted);
+                    assert!(wanted > limit);
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn names_and_passwords_of_full_length_log_in() {
+    let (name, word) = ([b'n'; Username::MAX], [b'w'; Password::MAX]);
+    let user = User::administrator(name, word).unwrap();
+    let config = SessionConfig {
+        username: Username::new(name).unwrap(),
+        password: Password::new(word).unwrap(),
+        ..config()
+    };
+    assert!(pair(config, Config::new(vec![user])).log_in().is_ok());
+}
+
+#[test]
+fn session_ids_and_tags_differ_between_logins() {
+    let open_session = |seed| {
+        let mut pair = Pair::with(config(), bmc_config(), seed, |_, datagram| as_it_is(datagram));
+        pair.log_in().unwrap();
+        let (_, request) = pair
+            .sent
+            .iter()
+            .find(|(_, datagram)| {
+                payload_type_of(datagram) == Some(PayloadType::OpenSessionRequest)
+            })
+            .unwrap();
+        (request[16], request[20..24].to_vec())
+    };
+    let (one, other) = (open_session(1), open_session(2));
+    assert_ne!(one.0, other.0, "tags");
+    assert_ne!(one.1, other.1, "session ids");
+}
+
+#[test]
+fn a_full_session_table_is_named_as_the_reason() {
+    let error = pair(config(), Config { max_sessions: 0, ..bmc_config() }).log_in().unwrap_err();
+    assert!(error.to_string().contains("session table is full"), "{error}");
+}

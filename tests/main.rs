@@ -1,0 +1,16 @@
+//! The built programs against real peers: OpenIPMI's `ipmi_sim`, Debian's Python agents, and a simulated BMC of ours.
+//!
+//! The peers are Debian packages; `tests/run` installs them. A test whose peer is missing fails.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking"
+)]
+#![allow(unreachable_pub, reason = "the modules share helpers")]
+
+mod ipmilan;
+mod support;

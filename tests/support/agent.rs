@@ -1,0 +1,131 @@
+//! Runs a fence agent as its callers do.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// No agent run of these tests takes longer; one that hangs is killed and fails its test.
+const LONGEST_RUN: Duration = Duration::from_secs(60);
+
+/// What a run of an agent came to.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+    pub took: Duration,
+}
+
+/// One way to run an agent: the program, its arguments and environment, what comes on standard input.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    program: PathBuf,
+    arguments: Vec<String>,
+    input: String,
+    environment: Vec<(String, String)>,
+}
+
+impl Agent {
+    /// Ours, under its first name.
+    pub fn ours() -> Self {
+        Self::at(env!("CARGO_BIN_EXE_fence_ipmilan"))
+    }
+
+    /// Debian's, in Python, under one of its names.
+    pub fn python(name: &str) -> Self {
+        let program = Path::new("/usr/sbin").join(name);
+        assert!(program.exists(), "{} is not there: run ./tests/run", program.display());
+        Self::at(program)
+    }
+
+    /// Any program.
+    pub fn at(program: impl Into<PathBuf>) -> Self {
+        Self {
+            program: program.into(),
+            arguments: Vec::new(),
+            input: String::new(),
+            environment: Vec::new(),
+        }
+    }
+
+    /// More lines for standard input.
+    pub fn lines(mut self, lines: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        for line in lines {
+            self.input.push_str(line.as_ref());
+            self.input.push('\n');
+        }
+        self
+    }
+
+    /// More arguments for the command line.
+    pub fn arguments(mut self, arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The command, with no more environment than pacemaker gives, ready to be spawned.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.arguments)
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("LC_ALL", "C")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub fn run(&self) -> Run {
+        let started = Instant::now();
+        let mut child = self.command().spawn().expect("the agent starts");
+        // A child that reads no input closes the pipe; that is its right.
+        let _ = child.stdin.take().expect("stdin is a pipe").write_all(self.input.as_bytes());
+        let pid = child.id();
+        let (finished, watch) = std::sync::mpsc::channel::<()>();
+        let watchdog = std::thread::spawn(move || {
+            if watch.recv_timeout(LONGEST_RUN).is_err() {
+                let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+            }
+        });
+        let Output { status, stdout, stderr } = child.wait_with_output().expect("the agent ends");
+        let _ = finished.send(());
+        watchdog.join().expect("the watchdog ends");
+        Run {
+            code: status.code(),
+            stdout: String::from_utf8(stdout).expect("stdout is text"),
+            stderr: String::from_utf8(stderr).expect("stderr is text"),
+            took: started.elapsed(),
+        }
+    }
+}
+
+impl Run {
+    /// Asserts exit code and standard output, showing everything when they differ.
+    #[track_caller]
+    pub fn expect(&self, code: i32, stdout: &str) -> &Self {
+        assert!(
+            self.code == Some(code) && self.stdout == stdout,
+            "wanted {code} {stdout:?}: {self:#?}"
+        );
+        self
+    }
+
+    /// Asserts a failure: exit code 1, nothing on standard output, one line on standard error, with these words.
+    #[track_caller]
+    pub fn expect_failure(&self, words: &str) -> &Self {
+        self.expect(1, "");
+        assert_eq!(self.stderr.lines().count(), 1, "one line a failure: {self:#?}");
+        assert!(self.stderr.contains(words), "wanted {words:?}: {self:#?}");
+        self
+    }
+}

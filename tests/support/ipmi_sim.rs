@@ -1,0 +1,189 @@
+//! OpenIPMI's BMC simulator, started for one test.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A BMC by people who know nothing of us. Its machine's power is a file, moved by a script.
+pub struct IpmiSim {
+    child: Child,
+    port: u16,
+    folder: TempDir,
+}
+
+/// How a BMC is set up.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Written in the configuration as it is: at most 19 bytes, no blanks.
+    pub password: &'static str,
+    /// `bmc_key`, at most 19 bytes.
+    pub kg: Option<&'static str>,
+    /// How long the machine takes to follow a command.
+    pub delay: Duration,
+    /// Whether the machine ignores a command to go off.
+    pub never_off: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { password: "secret", kg: None, delay: Duration::ZERO, never_off: false }
+    }
+}
+
+impl IpmiSim {
+    /// A BMC with user "admin", password "secret" and a machine that is on.
+    pub fn start() -> Self {
+        Self::start_with(&Setup::default())
+    }
+
+    pub fn start_with(setup: &Setup) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let port = free_port();
+        fs::create_dir(folder.path().join("state")).expect("a state folder");
+        write_chassis(&folder, setup);
+        fs::write(folder.path().join("lan.conf"), lan_conf(&folder, port, setup))
+            .expect("lan.conf");
+        fs::write(folder.path().join("bmc.emu"), BMC_EMU).expect("bmc.emu");
+        let child = Command::new("ipmi_sim")
+            .current_dir(folder.path())
+            .args(["-c", "lan.conf", "-f", "bmc.emu", "-s", "state", "-n"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("ipmi_sim starts: run ./tests/run, which installs it");
+        let sim = Self { child, port, folder };
+        sim.set_power(true);
+        sim.wait_until_it_answers();
+        sim
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The lines that an agent needs to reach it, without an action. Suite 3, because the Python agent cannot find
+    /// out by itself here.
+    pub fn lines(&self) -> Vec<String> {
+        let port = self.port;
+        [
+            "ip=127.0.0.1",
+            &format!("ipport={port}"),
+            "username=admin",
+            "password=secret",
+            "lanplus=1",
+            "cipher=3",
+        ]
+        .map(str::to_owned)
+        .to_vec()
+    }
+
+    /// Whether the machine is on, by now.
+    pub fn is_on(&self) -> bool {
+        let output =
+            Command::new(self.chassis()).args(["m", "get", "power"]).output().expect("chassis");
+        output.stdout.starts_with(b"power:1")
+    }
+
+    pub fn set_power(&self, on: bool) {
+        fs::write(self.folder.path().join("power"), if on { "1 0" } else { "0 0" }).expect("power");
+    }
+
+    /// The power commands that the machine got, in order: `set power 0` and the like.
+    pub fn commands(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        log.lines().map(str::to_owned).collect()
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn chassis(&self) -> PathBuf {
+        self.folder.path().join("chassis")
+    }
+
+    fn wait_until_it_answers(&self) {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        socket.connect(("127.0.0.1", self.port)).expect("loopback");
+        socket.set_read_timeout(Some(Duration::from_millis(20))).expect("a time-out");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            // ASF presence ping
+            let _ = socket.send(&[6, 0, 0xff, 6, 0, 0, 0x11, 0xbe, 0x80, 1, 0, 0]);
+            if socket.recv(&mut [0; 64]).is_ok() {
+                return;
+            }
+        }
+        panic!("ipmi_sim does not answer on port {}", self.port);
+    }
+}
+
+impl Drop for IpmiSim {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const BMC_EMU: &str = "mc_setbmc 0x20
+mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02
+sel_enable 0x20 1000 0x0a
+mc_enable 0x20
+";
+
+fn lan_conf(folder: &TempDir, port: u16, setup: &Setup) -> String {
+    let mut conf =
+        format!("name \"bmc\"\nset_working_mc 0x20\nstartlan 1\n  addr 127.0.0.1 {port}\n");
+    conf.push_str("  priv_limit admin\n");
+    for level in ["callback", "user", "operator", "admin"] {
+        let _ = writeln!(conf, "  allowed_auths_{level} none md2 md5 straight");
+    }
+    conf.push_str("  guid a123456789abcdefa123456789abcdef\n");
+    if let Some(kg) = setup.kg {
+        let _ = writeln!(conf, "  bmc_key \"{kg}\"");
+    }
+    conf.push_str("endlan\n");
+    let _ = writeln!(conf, "chassis_control \"{}/chassis m\"", folder.path().display());
+    conf.push_str("user 1 true \"\" \"\" user 10 none md2 md5 straight\n");
+    let password = setup.password;
+    let _ = writeln!(conf, "user 2 true \"admin\" \"{password}\" admin 10 none md2 md5 straight");
+    let _ =
+        writeln!(conf, "user 3 true \"operator\" \"{password}\" operator 10 none md2 md5 straight");
+    conf
+}
+
+/// The machine: `power` holds the state, and when (in ms since the epoch) it becomes true; the other one until then.
+fn write_chassis(folder: &TempDir, setup: &Setup) {
+    let path = folder.path().join("chassis");
+    let delay = setup.delay.as_millis();
+    let never_off = u8::from(setup.never_off);
+    let script = format!(
+        r#"#!/bin/sh
+cd "$(dirname "$0")" || exit 1
+shift
+now() {{ date +%s%3N; }}
+state() {{ read -r value at <power; [ "$(now)" -ge "$at" ] && echo "$value" || echo $((1 - value)); }}
+case "$1 $2 $3" in
+"get power "*) echo "power:$(state)" ;;
+"set power 0") echo "$*" >>log; [ {never_off} = 1 ] || [ "$(state)" = 0 ] || echo "0 $(($(now) + {delay}))" >power ;;
+"set power 1") echo "$*" >>log; [ "$(state)" = 1 ] || echo "1 $(($(now) + {delay}))" >power ;;
+*) echo "$*" >>log ;;
+esac
+"#
+    );
+    fs::write(&path, script).expect("the chassis script");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
+}
+
+/// A UDP port that nobody has now.
+pub fn free_port() -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.local_addr().expect("an address").port()
+}
