@@ -1,0 +1,259 @@
+//! Where the messages of the facade `log` go: standard error, a debug file and syslog.
+//!
+//! Every message is one line, whatever a device sent. None of the three can fail the fencing.
+
+mod line;
+mod syslog;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+pub(crate) use self::line::line;
+use self::syslog::Syslog;
+
+/// What is said, and where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// Nothing to standard error.
+    pub(crate) quiet: bool,
+    /// 0: what should be mended; 1: steps; 2: details; 3: datagrams.
+    pub(crate) verbosity: u8,
+    /// Everything also goes to this file.
+    pub(crate) debug_file: Option<String>,
+}
+
+/// The debug file cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open the debug file {path}: {source}")]
+pub(crate) struct DebugFileError {
+    path: String,
+    source: io::Error,
+}
+
+/// Messages go to standard error and syslog, until [`configure`] says otherwise.
+pub(crate) fn start(program: &str) {
+    let logger = Logger { program: program.to_owned(), sinks: OnceLock::new() };
+    // A second logger is refused, and the first goes on.
+    let _ = log::set_logger(LOGGER.get_or_init(|| logger));
+    log::set_max_level(LevelFilter::Warn);
+}
+
+/// Messages go where the settings say, whether or not the debug file can be had.
+pub(crate) fn configure(settings: &Settings) -> Result<(), DebugFileError> {
+    let Some(logger) = LOGGER.get() else {
+        return Ok(());
+    };
+    let mut sinks = Sinks::without_file(&logger.program, settings);
+    let opened = match settings.debug_file.as_deref().map(open_debug_file).transpose() {
+        Ok(file) => {
+            sinks.debug_file = file;
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    log::set_max_level(sinks.max_level());
+    let _ = logger.sinks.set(sinks);
+    opened
+}
+
+static LOGGER: OnceLock<Logger> = OnceLock::new();
+
+struct Logger {
+    program: String,
+    sinks: OnceLock<Sinks>,
+}
+
+impl Logger {
+    fn sinks(&self) -> &Sinks {
+        self.sinks.get_or_init(|| Sinks::without_file(&self.program, &Settings::default()))
+    }
+}
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= self.sinks().max_level()
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        self.sinks().write(record, &mut io::stderr());
+    }
+
+    fn flush(&self) {}
+}
+
+/// Where messages go, each with its level.
+struct Sinks {
+    stderr: LevelFilter,
+    debug_file: Option<File>,
+    syslog: Option<(LevelFilter, Syslog)>,
+}
+
+impl Sinks {
+    fn without_file(program: &str, settings: &Settings) -> Self {
+        Self {
+            stderr: stderr_level(settings),
+            debug_file: None,
+            syslog: Syslog::connect(Path::new("/dev/log"), program)
+                .ok()
+                .map(|syslog| (syslog_level(settings), syslog)),
+        }
+    }
+
+    fn max_level(&self) -> LevelFilter {
+        let file = self.debug_file.as_ref().map_or(LevelFilter::Off, |_| LevelFilter::Trace);
+        let syslog = self.syslog.as_ref().map_or(LevelFilter::Off, |(level, _)| *level);
+        self.stderr.max(file).max(syslog)
+    }
+
+    /// A sink that fails is passed over: nobody is left to be told.
+    fn write(&self, record: &Record<'_>, stderr: &mut dyn Write) {
+        let line = line(SystemTime::now(), record);
+        if record.level() <= self.stderr {
+            let _ = stderr.write_all(line.as_bytes());
+        }
+        if let Some(mut file) = self.debug_file.as_ref() {
+            let _ = file.write_all(line.as_bytes());
+        }
+        if let Some((level, syslog)) = &self.syslog
+            && record.level() <= *level
+        {
+            let _ = syslog.send(record);
+        }
+    }
+}
+
+/// Callers log all that comes from standard error as a warning, so by default only what should be mended does.
+fn stderr_level(settings: &Settings) -> LevelFilter {
+    match settings {
+        Settings { quiet: true, .. } => LevelFilter::Off,
+        Settings { verbosity: 0, .. } => LevelFilter::Warn,
+        Settings { verbosity: 1, .. } => LevelFilter::Info,
+        Settings { verbosity: 2, .. } => LevelFilter::Debug,
+        Settings { verbosity: 3.., .. } => LevelFilter::Trace,
+    }
+}
+
+/// Never datagrams, which would drown the log of the machine.
+fn syslog_level(settings: &Settings) -> LevelFilter {
+    match settings.verbosity {
+        0 => LevelFilter::Warn,
+        1 => LevelFilter::Info,
+        2.. => LevelFilter::Debug,
+    }
+}
+
+fn open_debug_file(path: &str) -> Result<File, DebugFileError> {
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    file.map_err(|source| DebugFileError { path: path.to_owned(), source })
+}
+
+/// The name of a level in the logs of the Python agents.
+fn name(level: Level) -> &'static str {
+    match level {
+        Level::Error => "ERROR",
+        Level::Warn => "WARNING",
+        Level::Info => "INFO",
+        Level::Debug => "DEBUG",
+        Level::Trace => "TRACE",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::UnixDatagram;
+
+    use super::*;
+    use crate::testing::TempDir;
+
+    fn sinks(stderr: LevelFilter) -> Sinks {
+        Sinks { stderr, debug_file: None, syslog: None }
+    }
+
+    /// What comes out on standard error for a message of each level.
+    fn levels_on_stderr(sinks: &Sinks) -> String {
+        let mut stderr = Vec::new();
+        for level in Level::iter() {
+            let message = format_args!("message");
+            sinks.write(&Record::builder().level(level).args(message).build(), &mut stderr);
+        }
+        let text = String::from_utf8(stderr).unwrap();
+        let level = |line: &str| line.split(' ').nth(1).unwrap().to_owned();
+        text.lines().map(level).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn verbosity_decides_what_is_said_on_standard_error() {
+        let cases = [
+            (false, 0, "ERROR: WARNING:"),
+            (false, 1, "ERROR: WARNING: INFO:"),
+            (false, 2, "ERROR: WARNING: INFO: DEBUG:"),
+            (false, 3, "ERROR: WARNING: INFO: DEBUG: TRACE:"),
+            (false, 255, "ERROR: WARNING: INFO: DEBUG: TRACE:"),
+            (true, 0, ""),
+            (true, 3, ""),
+        ];
+        for (quiet, verbosity, expected) in cases {
+            let settings = Settings { quiet, verbosity, debug_file: None };
+            let sinks = sinks(stderr_level(&settings));
+            assert_eq!(levels_on_stderr(&sinks), expected, "{settings:?}");
+        }
+    }
+
+    #[test]
+    fn the_debug_file_gets_everything_and_is_private() {
+        let directory = TempDir::new();
+        let path = directory.path().join("debug");
+        fs::write(&path, "before\n").unwrap();
+        fs::remove_file(&path).unwrap();
+        for _ in 0..2 {
+            let file = open_debug_file(path.to_str().unwrap()).unwrap();
+            let sinks = Sinks { debug_file: Some(file), ..sinks(LevelFilter::Off) };
+            assert_eq!(sinks.max_level(), LevelFilter::Trace);
+            assert_eq!(levels_on_stderr(&sinks), "");
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 10, "appended");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_debug_file_that_cannot_be_opened_is_an_error() {
+        let error = open_debug_file("/no/such/directory/debug").unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.starts_with("cannot open the debug file /no/such/directory/debug: "),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn syslog_is_never_told_datagrams() {
+        let level =
+            |verbosity| syslog_level(&Settings { verbosity, quiet: true, debug_file: None });
+        assert_eq!([0, 1, 2, 3].map(level), {
+            use LevelFilter::{Debug, Info, Warn};
+            [Warn, Info, Debug, Debug]
+        });
+    }
+
+    #[test]
+    fn syslog_gets_what_its_level_lets_through() {
+        let directory = TempDir::new();
+        let path = directory.path().join("log");
+        let daemon = UnixDatagram::bind(&path).unwrap();
+        daemon.set_nonblocking(true).unwrap();
+        let syslog = Syslog::connect(&path, "fence_test").unwrap();
+        let sinks = Sinks { syslog: Some((LevelFilter::Warn, syslog)), ..sinks(LevelFilter::Off) };
+        assert_eq!(sinks.max_level(), LevelFilter::Warn);
+        levels_on_stderr(&sinks);
+        let mut buffer = [0; 100];
+        assert_eq!(std::iter::from_fn(|| daemon.recv(&mut buffer).ok()).count(), 2);
+    }
+}

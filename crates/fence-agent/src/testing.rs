@@ -1,0 +1,248 @@
+//! An agent with a machine that exists only in the thread of the test, and logs that are kept.
+
+use std::cell::RefCell;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use fencing::{
+    Agent, AgentConfig, ConfigError, Device, DeviceError, ErrorKind, PowerState, RestartMark,
+};
+use log::{LevelFilter, Log, Metadata, Record};
+use tokio::time::{Instant, sleep};
+
+use crate::exit::Exit;
+use crate::logging;
+use crate::program::{self, Caller};
+
+/// A password that must not be found anywhere.
+pub(crate) const PASSWORD: &str = "geheim-7Zq";
+
+/// The machine of the test.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    pub(crate) power: PowerState,
+    pub(crate) behaviour: Behaviour,
+    /// What was asked for, in order; readings left out.
+    pub(crate) commands: Vec<String>,
+    /// The configuration of the device opened last.
+    pub(crate) config: Option<AgentConfig>,
+}
+
+/// What happens to commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behaviour {
+    /// They are carried out.
+    Obeys,
+    /// They are refused.
+    Refuses,
+    /// Off is carried out, on is refused.
+    StaysOff,
+    /// Nothing is ever answered, and the caller's deadline is missed.
+    Hangs,
+    /// The program has a bug.
+    Panics,
+}
+
+thread_local! {
+    static MACHINE: RefCell<Machine> = RefCell::new(machine(PowerState::On, Behaviour::Obeys));
+    static LOGS: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+fn machine(power: PowerState, behaviour: Behaviour) -> Machine {
+    Machine { power, behaviour, commands: Vec::new(), config: None }
+}
+
+/// The parameters of `fence_ipmilan`, and the machine of the test.
+pub(crate) fn agent() -> Agent {
+    Agent { open, ..fencing::agents::ipmilan::agent("fence_ipmilan") }
+}
+
+/// A configuration of [`agent`].
+pub(crate) fn config(given: &[(&str, &str)]) -> AgentConfig {
+    let mut config = AgentConfig::new(Arc::new(agent()));
+    for (name, value) in given {
+        config.set(name, value).unwrap();
+    }
+    config
+}
+
+fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError> {
+    if config.text("cipher").as_deref() == Some("99") {
+        let reason = "no such cipher suite".to_owned();
+        return Err(ConfigError::Unusable { parameter: "cipher", reason });
+    }
+    MACHINE.with_borrow_mut(|machine| machine.config = Some(config.clone()));
+    Ok(Box::new(Wire))
+}
+
+/// Stands for the machine of the thread.
+struct Wire;
+
+impl Wire {
+    async fn answer(&self) -> Result<(), DeviceError> {
+        match MACHINE.with_borrow(|machine| machine.behaviour) {
+            Behaviour::Obeys | Behaviour::StaysOff => Ok(()),
+            Behaviour::Refuses => Err(DeviceError::new(ErrorKind::Refused, "wrong\npassword")),
+            Behaviour::Hangs => {
+                sleep(Duration::from_secs(1_000_000)).await;
+                Err(DeviceError::new(ErrorKind::NoAnswer, "no answer"))
+            }
+            Behaviour::Panics => panic!("a bug, and a secret: {PASSWORD}"),
+        }
+    }
+
+    fn note(&self, command: &str) {
+        MACHINE.with_borrow_mut(|machine| machine.commands.push(command.to_owned()));
+    }
+}
+
+#[async_trait]
+impl Device for Wire {
+    fn address(&self) -> String {
+        "test".to_owned()
+    }
+
+    async fn power_state(&mut self, _: Instant) -> Result<PowerState, DeviceError> {
+        log::trace!("a datagram");
+        self.answer().await?;
+        Ok(MACHINE.with_borrow(|machine| machine.power))
+    }
+
+    async fn set_power(&mut self, to: PowerState, _: Instant) -> Result<(), DeviceError> {
+        self.note(if to == PowerState::On { "on" } else { "off" });
+        self.answer().await?;
+        MACHINE.with_borrow_mut(|machine| {
+            if to == PowerState::On && machine.behaviour == Behaviour::StaysOff {
+                return Err(DeviceError::new(ErrorKind::Refused, "no power supply"));
+            }
+            machine.power = to;
+            Ok(())
+        })
+    }
+
+    async fn cycle(&mut self, _: Instant) -> Result<(), DeviceError> {
+        self.note("cycle");
+        self.answer().await
+    }
+
+    async fn diagnostic_interrupt(&mut self, _: Instant) -> Result<(), DeviceError> {
+        self.note("diag");
+        self.answer().await
+    }
+
+    async fn restart_mark(&mut self, _: Instant) -> Result<RestartMark, DeviceError> {
+        Err(DeviceError::new(ErrorKind::Unsupported, "no mark"))
+    }
+
+    async fn close(&mut self) {
+        self.note("close");
+        let _ = self.answer().await;
+    }
+}
+
+/// Puts a machine before the next run.
+pub(crate) fn set_machine(power: PowerState, behaviour: Behaviour) {
+    MACHINE.set(machine(power, behaviour));
+}
+
+/// The machine as it is.
+pub(crate) fn the_machine() -> Machine {
+    MACHINE.with_borrow(Clone::clone)
+}
+
+/// What a run of the program left behind.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) exit: Exit,
+    pub(crate) stdout: String,
+    /// Everything that was logged, at every level.
+    pub(crate) logs: String,
+}
+
+impl Run {
+    /// The messages that stand on standard error when nothing is said about it, without their times.
+    pub(crate) fn stderr(&self) -> Vec<&str> {
+        let message = |line| str::split_once(line, ' ').unwrap().1;
+        let is_shown = |text: &&str| text.starts_with("ERROR") || text.starts_with("WARNING");
+        self.logs.lines().map(message).filter(is_shown).collect()
+    }
+}
+
+/// Runs the program with these arguments.
+pub(crate) fn run_with_arguments(arguments: &[&str]) -> Run {
+    run(arguments, "")
+}
+
+/// Runs the program with this on its standard input.
+pub(crate) fn run_with_input(stdin: &str) -> Run {
+    run(&[], stdin)
+}
+
+fn run(arguments: &[&str], stdin: &str) -> Run {
+    keep_logs();
+    let mut stdout = Vec::new();
+    let mut caller = Caller {
+        arguments: arguments.iter().map(Into::into).collect(),
+        stdin: &mut stdin.as_bytes(),
+        stdout: &mut stdout,
+        called_by_fenced: false,
+        configure_logs: |_| Ok(()),
+    };
+    let exit = program::run(agent(), &mut caller);
+    Run { exit, stdout: String::from_utf8(stdout).unwrap(), logs: take_logs() }
+}
+
+/// From now on what is logged can be had from [`take_logs`].
+pub(crate) fn keep_logs() {
+    // One logger serves all threads; each keeps its own lines.
+    let _ = log::set_logger(&Keep);
+    log::set_max_level(LevelFilter::Trace);
+    take_logs();
+}
+
+/// What was logged by this thread.
+pub(crate) fn take_logs() -> String {
+    LOGS.take()
+}
+
+struct Keep;
+
+impl Log for Keep {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        LOGS.with_borrow_mut(|logs| logs.push_str(&logging::line(SystemTime::now(), record)));
+    }
+
+    fn flush(&self) {}
+}
+
+/// A directory that is gone after the test.
+pub(crate) struct TempDir(PathBuf);
+
+impl TempDir {
+    pub(crate) fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("fence-agent-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
