@@ -23,8 +23,8 @@ pub(crate) enum Failure {
     DebugFile(#[from] DebugFileError),
     #[error(transparent)]
     PasswordScript(#[from] ScriptError),
-    #[error(transparent)]
-    Fence(#[from] FenceError),
+    #[error("{address}: {source}")]
+    Fence { address: String, source: FenceError },
     #[error("interrupted by {0}, the power state is not known")]
     Interrupted(Signal),
     #[error("the system does not let the agent wait for events: {0}")]

@@ -81,7 +81,9 @@ async fn act(
         log::info!("waiting {} s before {action}", delay.as_secs());
         sleep(delay).await;
     }
-    Ok(procedure::run(device, action, settings).await?)
+    procedure::run(device, action, settings)
+        .await
+        .map_err(|source| Failure::Fence { address: device.address(), source })
 }
 
 #[cfg(test)]
@@ -97,7 +99,7 @@ mod tests {
 
     fn order(action: Action, given: &[(&str, &str)]) -> Order {
         let config = testing::config(given);
-        Order { action, settings: Settings::from_config(&config, false).unwrap(), config }
+        Order { action, settings: Settings::from_config(&config).unwrap(), config }
     }
 
     #[tokio::test(start_paused = true)]

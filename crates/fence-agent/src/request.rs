@@ -65,13 +65,15 @@ impl Request {
     }
 
     /// How the procedure is carried out, if the configuration is one that it can be carried out with.
-    pub(crate) fn settings(&self, called_by_fenced: bool) -> Result<Settings, ConfigError> {
-        let config = &self.config;
+    pub(crate) fn settings(&mut self, called_by_fenced: bool) -> Result<Settings, ConfigError> {
+        let config = &mut self.config;
         if config.agent().parameter("ip").is_some() && !config.is_given("ip") {
             return Err(ConfigError::Missing { what: "the fence address", parameter: "ip" });
         }
-        let disable_timeout = config.boolean("disable_timeout").unwrap_or(called_by_fenced);
-        Settings::from_config(config, disable_timeout)
+        if called_by_fenced && !config.is_given("disable_timeout") {
+            config.set("disable_timeout", "true")?;
+        }
+        Settings::from_config(config)
     }
 
     fn set(&mut self, parameter: &'static str, text: &str) {

@@ -18,9 +18,7 @@ use ipmi_lan::wire::{
     PresencePing, PresencePong, ProposedAlgorithms, Rakp1, Rakp2, Rakp3, Rakp4, RequestMessage,
     ResponseMessage, Role,
 };
-use ipmi_lan::{
-    CipherSuite, CompletionCode, Kg, Password, Privilege, RmcpPlusStatus, Username,
-};
+use ipmi_lan::{CipherSuite, CompletionCode, Kg, Password, Privilege, RmcpPlusStatus, Username};
 
 /// An RMCP+ session of a fixture, and the secrets it was held with.
 struct Session {
@@ -537,9 +535,7 @@ impl Session {
         self.integrity_key().session_keys()
     }
 
-    fn capabilities(
-        &self,
-    ) -> (GetChannelAuthenticationCapabilities, AuthenticationCapabilities) {
+    fn capabilities(&self) -> (GetChannelAuthenticationCapabilities, AuthenticationCapabilities) {
         answered(&pairs(ipmi_15_payloads(self.fixture)))
     }
 
@@ -564,9 +560,7 @@ fn ipmi_15_payloads(fixture: &'static str) -> impl Iterator<Item = Vec<u8>> {
 }
 
 /// In these exchanges nothing was lost: every request is followed by its answer.
-fn pairs(
-    mut messages: impl Iterator<Item = Vec<u8>>,
-) -> Vec<(RequestMessage, ResponseMessage)> {
+fn pairs(mut messages: impl Iterator<Item = Vec<u8>>) -> Vec<(RequestMessage, ResponseMessage)> {
     let mut pairs = Vec::new();
     while let (Some(request), Some(response)) = (messages.next(), messages.next()) {
         let request = RequestMessage::parse(&request).unwrap();
@@ -584,8 +578,7 @@ fn answered<C: Command>(messages: &[(RequestMessage, ResponseMessage)]) -> (C, C
     let is_of_command = |request: &RequestMessage| {
         (request.network_function, request.command) == (C::NETWORK_FUNCTION, C::NUMBER)
     };
-    let (request, response) =
-        messages.iter().find(|(request, _)| is_of_command(request)).unwrap();
+    let (request, response) = messages.iter().find(|(request, _)| is_of_command(request)).unwrap();
     assert_eq!(response.completion, CompletionCode::OK);
     let command = C::from_data(&request.data).unwrap();
     assert_eq!(command.to_data(), request.data);

@@ -97,14 +97,18 @@ pub(super) fn timing(power_wait: &'static str) -> Vec<Parameter> {
         Parameter {
             default: Some("1"),
             getopt: option(None, "retry-on", "attempts"),
-            ..parameter("retry_on", Kind::Integer, "How many times a power on is attempted.")
+            ..parameter(
+                "retry_on",
+                Kind::Integer,
+                "How many times power on is attempted in a reboot; the action on attempts it once more.",
+            )
         },
     ]
 }
 
 /// Where Python agents find sudo; accepted and unused.
 pub(super) fn sudo() -> Vec<Parameter> {
-    const UNUSED: &str = "Accepted for compatibility: this agent runs no other program.";
+    const UNUSED: &str = "Accepted for compatibility: this agent uses no sudo.";
     vec![
         Parameter { old_name: Some("sudo"), ..switch("use_sudo", None, "use-sudo", UNUSED) },
         Parameter {

@@ -33,18 +33,17 @@ pub enum Method {
 }
 
 impl Settings {
-    /// The settings that a configuration asks for. `disable_timeout` is what the caller made of the parameter of
-    /// that name and of its environment.
+    /// The settings that a configuration asks for.
     ///
     /// # Errors
     /// When a value is out of range.
-    pub fn from_config(config: &AgentConfig, disable_timeout: bool) -> Result<Self, ConfigError> {
+    pub fn from_config(config: &AgentConfig) -> Result<Self, ConfigError> {
         // As in the Python agents, a power time-out of 0 is none.
         let power_timeout = config.seconds("power_timeout").filter(|time| !time.is_zero());
         Ok(Self {
             method: method(config),
             power_wait: config.given_seconds("power_wait"),
-            power_timeout: if disable_timeout { None } else { power_timeout },
+            power_timeout: power_timeout.filter(|_| !config.is_set("disable_timeout")),
             poll_interval: config.given_seconds("stonith_status_sleep"),
             on_attempts: on_attempts(config)?,
         })

@@ -17,13 +17,8 @@ pub(crate) const IPMITOOL_IPMI15: &str =
     include_str!("../../../../fixtures/ipmi-lan/ipmitool-ipmi15.txt");
 
 /// All of them.
-pub(crate) const ALL: [&str; 5] = [
-    IPMITOOL_SUITE_3,
-    IPMITOOL_SUITE_3_KG,
-    IPMIPOWER_SUITE_3,
-    IPMITOOL_SUITE_17,
-    IPMITOOL_IPMI15,
-];
+pub(crate) const ALL: [&str; 5] =
+    [IPMITOOL_SUITE_3, IPMITOOL_SUITE_3_KG, IPMIPOWER_SUITE_3, IPMITOOL_SUITE_17, IPMITOOL_IPMI15];
 
 /// One datagram of an exchange.
 #[derive(Clone, Debug)]
