@@ -12,5 +12,10 @@
 )]
 #![allow(unreachable_pub, reason = "the modules share helpers")]
 
+mod callers;
+mod differential;
+mod faults;
+mod forgeries;
 mod ipmilan;
+mod secrets;
 mod support;

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// No agent run of these tests takes longer; one that hangs is killed and fails its test.
@@ -65,6 +65,17 @@ impl Agent {
         self
     }
 
+    /// The agent through another program, which gets the agent and its arguments as further arguments: `setpriv`, or a
+    /// shell with a script.
+    pub fn through(mut self, program: &str, arguments: &[&str]) -> Self {
+        let agent = std::mem::replace(&mut self.program, program.into());
+        let mut all: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        all.push(agent.to_str().expect("a path that is text").to_owned());
+        all.append(&mut self.arguments);
+        self.arguments = all;
+        self
+    }
+
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
@@ -86,15 +97,48 @@ impl Agent {
     }
 
     pub fn run(&self) -> Run {
+        self.start().finish()
+    }
+
+    /// Starts it, hands it its input, and lets it run while the test looks on.
+    pub fn start(&self) -> Running {
         let started = Instant::now();
         let mut child = self.command().spawn().expect("the agent starts");
         // A child that reads no input closes the pipe; that is its right.
         let _ = child.stdin.take().expect("stdin is a pipe").write_all(self.input.as_bytes());
+        Running { child: Some(child), started }
+    }
+}
+
+/// An agent that runs. It is killed if the test gives it up.
+pub struct Running {
+    child: Option<Child>,
+    started: Instant,
+}
+
+impl Running {
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("it was not finished").id()
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        let child = self.child.as_mut().expect("it was not finished");
+        child.try_wait().expect("a child can be waited for").is_none()
+    }
+
+    /// Sends it a signal, by the signal's name without SIG.
+    pub fn signal(&self, name: &str) {
+        send_signal(self.id(), name);
+    }
+
+    /// Waits for its end.
+    pub fn finish(mut self) -> Run {
+        let child = self.child.take().expect("it was not finished");
         let pid = child.id();
         let (finished, watch) = std::sync::mpsc::channel::<()>();
         let watchdog = std::thread::spawn(move || {
             if watch.recv_timeout(LONGEST_RUN).is_err() {
-                let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+                send_signal(pid, "KILL");
             }
         });
         let Output { status, stdout, stderr } = child.wait_with_output().expect("the agent ends");
@@ -104,9 +148,22 @@ impl Agent {
             code: status.code(),
             stdout: String::from_utf8(stdout).expect("stdout is text"),
             stderr: String::from_utf8(stderr).expect("stderr is text"),
-            took: started.elapsed(),
+            took: self.started.elapsed(),
         }
     }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = self.child.as_mut() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn send_signal(pid: u32, name: &str) {
+    let _ = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
 }
 
 impl Run {

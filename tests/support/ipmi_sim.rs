@@ -6,6 +6,7 @@ use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -105,6 +106,12 @@ impl IpmiSim {
         self.child.id()
     }
 
+    /// The BMC dies; its machine lives on.
+    pub fn kill(&self) {
+        let id = self.process_id().to_string();
+        let _ = Command::new("kill").args(["-KILL", &id]).status();
+    }
+
     fn chassis(&self) -> PathBuf {
         self.folder.path().join("chassis")
     }
@@ -182,8 +189,15 @@ esac
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
 }
 
-/// A UDP port that nobody has now.
+/// A UDP port that nobody has now. Not one that the kernel would give to the next socket that asks for any, and not the
+/// same for two tests.
 pub fn free_port() -> u16 {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    socket.local_addr().expect("an address").port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let offset = (std::process::id() % 100) as u16 * 100;
+    loop {
+        let port = 20_000 + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }

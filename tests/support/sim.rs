@@ -1,12 +1,15 @@
 //! Our own simulated BMC, for what `ipmi_sim` does not do: suite 17, faults, counted datagrams.
 
-use bmc_sim::{Config, Server, User};
+use std::time::Duration;
+
+use bmc_sim::{Config, Event, EventKind, Server, User};
+use ipmi_lan::command::PowerControl;
 use tokio::runtime::Runtime;
 
 /// A simulated BMC on loopback, with a runtime of its own so that tests need none.
 pub struct Sim {
     server: Server,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl Sim {
@@ -29,7 +32,7 @@ impl Sim {
             .expect("a runtime");
         let address = address.parse().expect("an address");
         let server = runtime.block_on(Server::start(address, config)).expect("a free port");
-        Self { server, _runtime: runtime }
+        Self { server, runtime }
     }
 
     /// The lines that an agent needs to reach it, without an action.
@@ -43,6 +46,45 @@ impl Sim {
             "lanplus=1".to_owned(),
         ]
         .to_vec()
+    }
+
+    /// What happened so far.
+    pub fn happened(&self) -> Vec<EventKind> {
+        self.server.events().into_iter().map(|event| event.kind).collect()
+    }
+
+    /// The Chassis Control commands so far, whatever became of them.
+    pub fn commands(&self) -> Vec<PowerControl> {
+        let control = |event| match event {
+            EventKind::ChassisControl { control, .. } => Some(control),
+            _ => None,
+        };
+        self.happened().into_iter().filter_map(control).collect()
+    }
+
+    /// How many sessions were opened so far, and how many were closed by the console.
+    pub fn sessions(&self) -> (usize, usize) {
+        let events = self.happened();
+        let opened = |event: &&EventKind| matches!(event, EventKind::SessionOpened { .. });
+        let closed = |event: &&EventKind| matches!(event, EventKind::SessionClosed { .. });
+        (events.iter().filter(opened).count(), events.iter().filter(closed).count())
+    }
+
+    /// Comes back as soon as this has happened.
+    #[track_caller]
+    pub fn wait_for(&self, wanted: impl Fn(&EventKind) -> bool) {
+        let watch = async {
+            let mut index = 0;
+            loop {
+                let Event { kind, .. } = self.server.event(index).await;
+                if wanted(&kind) {
+                    return;
+                }
+                index += 1;
+            }
+        };
+        let watch = async { tokio::time::timeout(Duration::from_secs(20), watch).await };
+        assert!(self.runtime.block_on(watch).is_ok(), "it did not happen: {:?}", self.happened());
     }
 }
 

@@ -1,4 +1,5 @@
-//! Reads the annotated exchanges in `fixtures/ipmi-lan`: what programs that nobody here wrote said to each other.
+//! Reads the annotated exchanges in `fixtures/ipmi-lan`: what programs that nobody here wrote said to each other, and
+//! where there was no other BMC, with cipher suite 17, to this project's simulator.
 
 /// `ipmitool` and `ipmi_sim`, cipher suite 3.
 pub(crate) const IPMITOOL_SUITE_3: &str =
@@ -12,7 +13,7 @@ pub(crate) const IPMIPOWER_SUITE_3: &str =
 /// `ipmitool` and this project's simulator, cipher suite 17.
 pub(crate) const IPMITOOL_SUITE_17: &str =
     include_str!("../../../../fixtures/ipmi-lan/ipmitool-suite-17.txt");
-/// `ipmitool` and `ipmi_sim`, presence ping and IPMI 1.5.
+/// `ipmitool` and `ipmi_sim`, a presence ping and IPMI 1.5.
 pub(crate) const IPMITOOL_IPMI15: &str =
     include_str!("../../../../fixtures/ipmi-lan/ipmitool-ipmi15.txt");
 
