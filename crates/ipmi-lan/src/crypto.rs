@@ -331,3 +331,78 @@ fn keyed<H: KeyInit>(key: &[u8]) -> H {
     // HMAC takes keys of any length (RFC 2104), so the other arm is never taken.
     H::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
 }
+
+/// What only a peer that has the keys can send, and no function here writes. `tests/golden.rs` has all else.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Privilege;
+
+    #[test]
+    fn a_packet_in_clear_is_not_opened_though_its_code_is_right() {
+        let keys = keys();
+        let mut packet = keys.seal(1, 1, b"message", [0x5a; 16]);
+        packet.encrypted = false;
+        reauthenticate(&keys, &mut packet);
+        assert_eq!(keys.open(&packet), Err(OpenError::NotSealed));
+    }
+
+    #[test]
+    fn other_pad_bytes_than_the_specifications_are_taken() {
+        let keys = keys();
+        let body = b"message\0\0\0\0\0\0\0\0\x08";
+        assert_eq!(keys.open(&genuine(&keys, body)).as_deref(), Ok(b"message".as_slice()));
+    }
+
+    #[test]
+    fn a_pad_longer_than_the_body_is_an_error() {
+        let keys = keys();
+        let mut body = [0; 16];
+        body[15] = 15;
+        assert_eq!(keys.open(&genuine(&keys, &body)).as_deref(), Ok([].as_slice()));
+        body[15] = 16;
+        assert_eq!(keys.open(&genuine(&keys, &body)), Err(OpenError::Ciphertext));
+    }
+
+    #[test]
+    fn a_ciphertext_that_is_not_whole_blocks_behind_an_initialization_vector_is_an_error() {
+        let keys = keys();
+        let sealed = keys.seal(1, 1, b"message", [0x5a; 16]);
+        for length in 0..sealed.payload.len() {
+            let mut packet = sealed.clone();
+            packet.payload.truncate(length);
+            reauthenticate(&keys, &mut packet);
+            assert_eq!(keys.open(&packet), Err(OpenError::Ciphertext), "{length} bytes");
+        }
+    }
+
+    /// A packet with a right code that decrypts to `body`: message, pad and pad length.
+    fn genuine(keys: &SessionKeys, body: &[u8; 16]) -> Packet20 {
+        let iv = [0x5a; AES_BLOCK];
+        let mut block = *body;
+        cbc::Encryptor::<Aes128>::new(&keys.aes_key().into(), &iv.into())
+            .encrypt_block((&mut block).into());
+        let mut packet = keys.seal(1, 1, b"", iv);
+        packet.payload = [iv, block].concat();
+        reauthenticate(keys, &mut packet);
+        packet
+    }
+
+    fn reauthenticate(keys: &SessionKeys, packet: &mut Packet20) {
+        packet.authenticate(|covered| keys.integrity_mac(covered).code(keys.code_length()));
+    }
+
+    fn keys() -> SessionKeys {
+        let exchange = RakpExchange {
+            suite: CipherSuite::SUITE_17,
+            console_session_id: 1,
+            bmc_session_id: 2,
+            console_random: [3; 16],
+            bmc_random: [4; 16],
+            bmc_guid: [5; 16],
+            role: Role { privilege: Privilege::Operator, name_only: true },
+            username: Username::new("operator").unwrap(),
+        };
+        exchange.session_integrity_key(&Password::new("secret").unwrap(), None).session_keys()
+    }
+}
