@@ -103,12 +103,12 @@ fn every_spelling_of_the_command_line_is_understood() {
 
 #[test]
 fn a_reboot_by_cycle_is_seen_off_and_on_again() {
-    for (is_on, commands) in [(true, &["set power 0", "set power 1"][..]), (false, &["set power 1"])]
+    for (is_on, commands) in
+        [(true, &["set power 0", "set power 1"][..]), (false, &["set power 1"])]
     {
         let bmc = IpmiSim::start();
         bmc.set_power(is_on);
-        let run =
-            Agent::ours().lines(bmc.lines()).lines(["action=reboot", "method=cycle"]).run();
+        let run = Agent::ours().lines(bmc.lines()).lines(["action=reboot", "method=cycle"]).run();
         run.expect(0, "Success: Rebooted\n");
         assert_eq!(run.stderr, "");
         assert!(bmc.is_on());
@@ -245,10 +245,9 @@ fn without_a_cipher_suite_the_one_that_the_bmc_has_is_found() {
 fn a_bmc_that_cannot_be_reached_times_out_at_login() {
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let silent = silent.local_addr().unwrap().port();
-    for (port, words) in [
-        (CLOSED_PORT, "nothing listens on that port"),
-        (silent, "check the address, the network"),
-    ] {
+    for (port, words) in
+        [(CLOSED_PORT, "nothing listens on that port"), (silent, "check the address, the network")]
+    {
         for action in ["status", "off"] {
             let run = Agent::ours()
                 .lines(["ip=127.0.0.1", "username=admin", "password=secret", "login_timeout=1"])
@@ -264,8 +263,7 @@ fn a_bmc_that_cannot_be_reached_times_out_at_login() {
 
 #[test]
 fn a_host_without_address_fails() {
-    let run =
-        Agent::ours().lines(["ip=bmc.invalid", "power_timeout=10", "action=off"]).run();
+    let run = Agent::ours().lines(["ip=bmc.invalid", "power_timeout=10", "action=off"]).run();
     run.expect_failure("the address of 'bmc.invalid' cannot be found");
 }
 
@@ -312,7 +310,10 @@ fn power_that_takes_its_time_is_waited_for() {
         let run = Agent::ours().lines(bmc.lines()).lines([line]).run();
         run.expect(0, &format!("Success: Powered {}\n", action.to_uppercase()));
         assert_eq!(bmc.is_on(), is_on);
-        assert!(run.took >= Duration::from_secs(3) && run.took < Duration::from_secs(6), "{run:#?}");
+        assert!(
+            run.took >= Duration::from_secs(3) && run.took < Duration::from_secs(6),
+            "{run:#?}"
+        );
         assert_eq!(bmc.commands().last().unwrap(), command);
     }
 }
@@ -324,7 +325,10 @@ fn power_that_never_goes_off_is_a_failure() {
         let line = format!("action={action}");
         let run = Agent::ours().lines(bmc.lines()).lines([&line, "power_timeout=3"]).run();
         run.expect_failure("timed out waiting to power OFF");
-        assert!(run.took >= Duration::from_secs(3) && run.took < Duration::from_secs(5), "{run:#?}");
+        assert!(
+            run.took >= Duration::from_secs(3) && run.took < Duration::from_secs(5),
+            "{run:#?}"
+        );
         assert_eq!(bmc.commands(), ["set power 0"], "and never on");
     }
 }

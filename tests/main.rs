@@ -17,5 +17,6 @@ mod differential;
 mod faults;
 mod forgeries;
 mod ipmilan;
+mod metadata;
 mod secrets;
 mod support;

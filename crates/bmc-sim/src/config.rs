@@ -67,6 +67,8 @@ pub struct Faults {
     pub instant_cycle: bool,
     /// Get System Restart Cause is an invalid command (C1h).
     pub no_restart_cause: bool,
+    /// A repeated RAKP 1 gets a new random number, as on OpenBMC, and an answer to the old one is refused.
+    pub new_random_for_each_rakp1: bool,
     /// So many times more, Get Chassis Status is answered "node busy" (C0h).
     pub busy_answers: u32,
     /// The next Chassis Control of this kind is executed, but its answer is lost. Then this is `None` again.

@@ -114,7 +114,10 @@ impl Bmc {
         let session = self.sessions.get_mut(&id).ok_or(Refusal::no_such_session())?;
         match &session.state {
             State::Active(_) => return Err(Refusal::no_such_session()),
-            State::ExpectRakp3(waiting) if waiting.request == request => {
+            State::ExpectRakp3(waiting)
+                if waiting.request == request
+                    && !self.system.config.faults.new_random_for_each_rakp1 =>
+            {
                 return Ok(waiting.answer.clone());
             }
             State::ExpectRakp3(_) | State::ExpectRakp1 => (),

@@ -32,6 +32,8 @@ pub(super) struct Login {
     refused: Vec<u8>,
     /// How often the login had to start anew.
     restarts: u32,
+    /// Whether any message since Open Session was sent more than once.
+    has_repeated: bool,
     /// Of the last message; each new message has the next.
     tag: u8,
     expect: Expect,
@@ -88,6 +90,7 @@ impl Login {
             suites: context.config.cipher_suites.clone(),
             refused: Vec::new(),
             restarts: 0,
+            has_repeated: false,
             tag,
             expect: Expect::Capabilities(sent, expect),
         }
@@ -137,11 +140,11 @@ impl Login {
                     bmc_session_id,
                 })
             }
-            Expect::Rakp2(sent, expect) => {
-                expect.judge(datagram, config, sent).map(|exchange| Next::Rakp3(Box::new(exchange)))
-            }
-            Expect::Rakp4(sent, expect) => expect
-                .judge(datagram, config, sent)
+            Expect::Rakp2(_, expect) => expect
+                .judge(datagram, config, self.has_repeated)
+                .map(|exchange| Next::Rakp3(Box::new(exchange))),
+            Expect::Rakp4(_, expect) => expect
+                .judge(datagram, config, self.has_repeated)
                 .map(|()| Next::Privilege(Box::new(expect.activate()))),
             Expect::Privilege(active) => match active.handle_datagram(datagram) {
                 None => Verdict::Stranger,
@@ -187,6 +190,7 @@ impl Login {
             },
         };
         if !is_exhausted {
+            self.has_repeated |= self.expect.was_repeated();
             return Progress::Continues(self);
         }
         if matches!(self.expect, Expect::OpenSessionResponse(..)) {
@@ -238,6 +242,7 @@ impl Login {
             let suites = SuiteIds(self.refused);
             return Progress::Failed(Error::SuitesRefused { suites, status });
         };
+        self.has_repeated = false;
         let tag = self.next_tag();
         // 0 is the id of packets outside a session (IPMI 2.0 §13.17).
         let console_session_id = u32::from_le_bytes(context.random_bytes()).max(1);
@@ -366,9 +371,16 @@ impl Sent {
     fn count(&self) -> u32 {
         self.transmissions.count()
     }
+}
 
+impl Expect {
     fn was_repeated(&self) -> bool {
-        self.count() > 1
+        match self {
+            Self::OpenSessionResponse(sent, _) | Self::Rakp2(sent, _) | Self::Rakp4(sent, _) => {
+                sent.count() > 1
+            }
+            Self::Capabilities(..) | Self::Privilege(_) => false,
+        }
     }
 }
 
@@ -523,7 +535,7 @@ impl ExpectRakp2 {
         &self,
         datagram: &Datagram,
         config: &SessionConfig,
-        sent: &Sent,
+        has_repeated: bool,
     ) -> Verdict<RakpExchange> {
         let Some(payload) = payload(datagram, PayloadType::Rakp2) else { return Verdict::Stranger };
         match Rakp2::parse(payload) {
@@ -549,7 +561,7 @@ impl ExpectRakp2 {
             Ok(Rakp2::Refused { tag, status, console_session_id })
                 if tag == self.tag && is_or_unset(console_session_id, self.console_session_id) =>
             {
-                refused(Step::Rakp1, status, config, sent)
+                refused(Step::Rakp1, status, config, has_repeated)
             }
             _ => Verdict::Stranger,
         }
@@ -564,7 +576,12 @@ struct ExpectRakp4 {
 }
 
 impl ExpectRakp4 {
-    fn judge(&self, datagram: &Datagram, config: &SessionConfig, sent: &Sent) -> Verdict<()> {
+    fn judge(
+        &self,
+        datagram: &Datagram,
+        config: &SessionConfig,
+        has_repeated: bool,
+    ) -> Verdict<()> {
         let Some(payload) = payload(datagram, PayloadType::Rakp4) else { return Verdict::Stranger };
         let expected_id = self.exchange.console_session_id;
         match Rakp4::parse(payload) {
@@ -580,7 +597,7 @@ impl ExpectRakp4 {
             Ok(Rakp4::Refused { tag, status, console_session_id })
                 if tag == self.tag && is_or_unset(console_session_id, expected_id) =>
             {
-                refused(Step::Rakp3, status, config, sent)
+                refused(Step::Rakp3, status, config, has_repeated)
             }
             _ => Verdict::Stranger,
         }
@@ -606,13 +623,13 @@ fn rakp3(tag: u8, exchange: &RakpExchange, password: &Password) -> Vec<u8> {
     sessionless(PayloadType::Rakp3, rakp3.to_bytes())
 }
 
-/// A refusal of RAKP 1 or 3. A BMC that answers a repetition may complain of a session that the first transmission
-/// has carried on already; with a new session it may not.
+/// A refusal of RAKP 1 or 3. After a repetition the BMC may complain of a session that the first transmission has
+/// carried on already, or have drawn another random number (OpenBMC does for each RAKP 1); a new session helps.
 fn refused<T>(
     step: Step,
     status: RmcpPlusStatus,
     config: &SessionConfig,
-    sent: &Sent,
+    has_repeated: bool,
 ) -> Verdict<T> {
     let is_confusion = matches!(
         status,
@@ -620,7 +637,7 @@ fn refused<T>(
             | RmcpPlusStatus::INACTIVE_SESSION_ID
             | RmcpPlusStatus::INVALID_INTEGRITY_CHECK
     );
-    if is_confusion && sent.was_repeated() {
+    if is_confusion && has_repeated {
         return Verdict::StartAnew;
     }
     Verdict::Failed(Error::LoginRefused { step, status, privilege: config.privilege })

@@ -52,6 +52,19 @@ fn every_answer_may_be_late() {
 }
 
 #[test]
+fn late_answers_of_a_bmc_with_a_new_random_number_for_each_rakp_1_are_survived() {
+    for delay in [260, 400, 900] {
+        let mut pair = Pair::new(move |from, datagram| match from {
+            From::Console => as_it_is(datagram),
+            From::Bmc => vec![(delay * MILLISECOND, datagram.to_vec())],
+        });
+        pair.bmc.faults(pair.now).new_random_for_each_rakp1 = true;
+        see_power_go_off(&mut pair);
+        assert!(pair.sent.len() < 60, "{delay} ms: {} sent", pair.sent.len());
+    }
+}
+
+#[test]
 fn a_third_of_all_datagrams_may_be_lost_doubled_and_delayed() {
     let mut most = 0;
     for seed in 0..300 {
