@@ -267,6 +267,28 @@ fn a_host_without_address_fails() {
     run.expect_failure("the address of 'bmc.invalid' cannot be found");
 }
 
+/// The Python agents paste these values into ipmitool's command line, where they become options.
+#[test]
+fn a_value_is_never_an_option() {
+    let bmc = IpmiSim::start();
+    let port = bmc.port();
+    let injection =
+        "-U admin -P secret -p PORT -C 3 chassis power off".replace("PORT", &port.to_string());
+    for (line, words) in [
+        (format!("ip=127.0.0.1 {injection}"), "cannot be found"),
+        (format!("ipport={port} {injection}"), "--ipport is not a valid integer"),
+        (format!("cipher=3 {injection}"), "is no cipher suite"),
+        (format!("auth=md5 {injection}"), "--auth is not a valid choice"),
+        (format!("hexadecimal_kg=00 {injection}"), "hexadecimal_kg"),
+        ("username=admin$(id)".to_owned(), "unauthorized name"),
+    ] {
+        let run = Agent::ours().lines(bmc.lines()).lines([&line, "action=status"]).run();
+        run.expect_failure(words);
+    }
+    assert!(bmc.is_on());
+    assert_eq!(bmc.commands(), [""; 0]);
+}
+
 #[test]
 fn each_failure_names_the_bmc_and_the_step() {
     let bmc = IpmiSim::start_with(&Setup { never_off: true, ..Setup::default() });

@@ -23,17 +23,24 @@ pub(crate) enum Failure {
     DebugFile(#[from] DebugFileError),
     #[error(transparent)]
     PasswordScript(#[from] ScriptError),
-    #[error("{address}: {source}")]
-    Fence { address: String, source: FenceError },
+    #[error(transparent)]
+    Fence(#[from] FenceError),
     #[error("interrupted by {0}, the power state is not known")]
     Interrupted(Signal),
     #[error("the system does not let the agent wait for events: {0}")]
     Runtime(#[source] io::Error),
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
+    #[error("{address}: {failure}")]
+    At { address: String, failure: Box<Failure> },
 }
 
 impl Failure {
+    /// The same, of the device at this address.
+    pub(crate) fn at(self, address: String) -> Self {
+        Self::At { address, failure: Box::new(self) }
+    }
+
     /// Says so, and tells how the program ends.
     pub(crate) fn report(&self) -> Exit {
         log::error!("Failed: {self}");

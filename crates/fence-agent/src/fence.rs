@@ -50,7 +50,7 @@ async fn fence(
     let acting = act(device.as_mut(), action, &settings, delay);
     let exit = match unless(interruption, acting).await {
         Ok(outcome) => report(&outcome, stdout),
-        Err(failure) => failure.report(),
+        Err(failure) => failure.at(device.address()).report(),
     };
     // Only now: the caller may be in a hurry, and this changes nothing.
     if timeout(CLOSING, device.close()).await.is_err() {
@@ -81,9 +81,7 @@ async fn act(
         log::info!("waiting {} s before {action}", delay.as_secs());
         sleep(delay).await;
     }
-    procedure::run(device, action, settings)
-        .await
-        .map_err(|source| Failure::Fence { address: device.address(), source })
+    Ok(procedure::run(device, action, settings).await?)
 }
 
 #[cfg(test)]
@@ -135,7 +133,8 @@ mod tests {
             assert_eq!((exit, stdout), (Exit::Failure, vec![]));
             assert!(begin.elapsed() < Duration::from_secs(7));
             assert_eq!(the_machine().commands, ["close"]);
-            let expected = "ERROR: Failed: interrupted by SIGTERM, the power state is not known\n";
+            let expected =
+                "ERROR: Failed: test: interrupted by SIGTERM, the power state is not known\n";
             let logs = take_logs();
             assert!(logs.contains(expected), "{logs}");
         }

@@ -139,12 +139,12 @@ mod tests {
             Agent { parameters: Vec::new(), long_description: "A < B & C", ..testing::agent() };
         let expected = r#"<?xml version="1.0" ?>
 <resource-agent name="fence_ipmilan" shortdesc="Fence agent for IPMI over LAN" >
-<symlink name="fence_ilo3" shortdesc="Fence agent for HP iLO 3"/>
-<symlink name="fence_ilo4" shortdesc="Fence agent for HPE iLO 4"/>
-<symlink name="fence_ilo5" shortdesc="Fence agent for HPE iLO 5"/>
-<symlink name="fence_ipmilanplus" shortdesc="Fence agent for IPMI 2.0 (lanplus)"/>
-<symlink name="fence_imm" shortdesc="Fence agent for IBM Integrated Management Module"/>
-<symlink name="fence_idrac" shortdesc="Fence agent for Dell iDRAC"/>
+<symlink name="fence_ilo3" shortdesc="HP iLO 3, by IPMI 2.0 over LAN"/>
+<symlink name="fence_ilo4" shortdesc="HPE iLO 4, by IPMI 2.0 over LAN"/>
+<symlink name="fence_ilo5" shortdesc="HPE iLO 5, by IPMI 2.0 over LAN"/>
+<symlink name="fence_ipmilanplus" shortdesc="Any BMC, by IPMI 2.0 over LAN"/>
+<symlink name="fence_imm" shortdesc="IBM IMM, by IPMI over LAN"/>
+<symlink name="fence_idrac" shortdesc="Dell iDRAC, by IPMI over LAN"/>
 <longdesc>A &lt; B &amp; C</longdesc>
 <vendor-url></vendor-url>
 <parameters>

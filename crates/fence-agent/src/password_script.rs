@@ -67,6 +67,8 @@ impl ProcessGroup {
             .args(["-c", script])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            // Callers log what comes from standard error, and a shell's complaints quote the script.
+            .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
         Ok(Self { stdout: script.stdout.take(), script })

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 
 use super::outcome::CommandSent;
 use super::switch::await_on;
@@ -117,7 +117,7 @@ impl Cycle {
         let started = Instant::now();
         let mut mark_at = started + MARK_INTERVAL;
         loop {
-            let is_on = match Reading::take(device, self.deadline).await {
+            let is_on = match Reading::take(device, Reading::last_chance(self.deadline)).await {
                 Ok(reading) if reading.state() == PowerState::Off => {
                     log::info!("{}: power is OFF", device.address());
                     return Ok(SeenOff::after(sent, reading).map(OffProof::Seen));
@@ -139,7 +139,7 @@ impl Cycle {
             if now >= self.deadline || is_lost {
                 return Ok(None);
             }
-            sleep(WATCH_INTERVAL).await;
+            sleep_until((now + WATCH_INTERVAL).min(self.deadline)).await;
         }
     }
 

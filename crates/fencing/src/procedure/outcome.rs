@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::FenceError;
@@ -58,6 +60,12 @@ impl Reading {
         let asked_at = Instant::now();
         let state = device.power_state(deadline).await?;
         Ok(Self { state, asked_at })
+    }
+
+    /// By when a reading must be answered that is taken now, where the state must be seen by `deadline`: the last one,
+    /// taken at the deadline, gets an answer too, and a healthy session is not mistaken for a lost one.
+    pub(super) fn last_chance(deadline: Instant) -> Instant {
+        deadline.max(Instant::now() + Duration::from_secs(1))
     }
 
     /// What was read.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::error::LastKnown;
 use super::outcome::CommandSent;
@@ -104,7 +104,7 @@ impl<'a> Switch<'a> {
             if seen == 0 && self.is_command_due(deadline) {
                 sent = self.command(device, deadline).await?;
             }
-            match Reading::take(device, deadline).await {
+            match Reading::take(device, Reading::last_chance(deadline)).await {
                 Ok(reading) if reading.state() == self.target => {
                     log::debug!("{}: power reads {}", device.address(), self.target);
                     seen += 1;
@@ -127,7 +127,8 @@ impl<'a> Switch<'a> {
                 return Err(self.timed_out());
             }
             let pause = if seen > 0 { Self::CONFIRMATION } else { interval };
-            sleep(pause.max(Self::SHORTEST_INTERVAL)).await;
+            let next = Instant::now() + pause.max(Self::SHORTEST_INTERVAL);
+            sleep_until(next.min(deadline)).await;
             if self.settings.poll_interval.is_none() {
                 interval = (interval * 3 / 2).min(Self::LONGEST_INTERVAL);
             }

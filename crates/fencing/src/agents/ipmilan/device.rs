@@ -113,10 +113,10 @@ impl Bmc {
             let client = self.logged_in(deadline).await?;
             match client.execute(command, Delivery::Repeated, until.into_std()).await {
                 Err(Error::NoAnswer(no_answer)) => {
-                    self.client = None;
                     if Instant::now() >= deadline {
                         return Err(Error::NoAnswer(no_answer).into());
                     }
+                    self.client = None;
                     log::info!("{}: {no_answer}; logging in again", self.address());
                 }
                 result => return result.map_err(DeviceError::from),

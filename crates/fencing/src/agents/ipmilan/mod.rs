@@ -25,12 +25,12 @@ struct Name {
 }
 
 const OTHER_NAMES: &[(&str, &str)] = &[
-    ("fence_ilo3", "Fence agent for HP iLO 3"),
-    ("fence_ilo4", "Fence agent for HPE iLO 4"),
-    ("fence_ilo5", "Fence agent for HPE iLO 5"),
-    ("fence_ipmilanplus", "Fence agent for IPMI 2.0 (lanplus)"),
-    ("fence_imm", "Fence agent for IBM Integrated Management Module"),
-    ("fence_idrac", "Fence agent for Dell iDRAC"),
+    ("fence_ilo3", "HP iLO 3, by IPMI 2.0 over LAN"),
+    ("fence_ilo4", "HPE iLO 4, by IPMI 2.0 over LAN"),
+    ("fence_ilo5", "HPE iLO 5, by IPMI 2.0 over LAN"),
+    ("fence_ipmilanplus", "Any BMC, by IPMI 2.0 over LAN"),
+    ("fence_imm", "IBM IMM, by IPMI over LAN"),
+    ("fence_idrac", "Dell iDRAC, by IPMI over LAN"),
 ];
 
 const ACTIONS: &[AgentAction] = &[

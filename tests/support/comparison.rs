@@ -1,0 +1,313 @@
+//! The same input through the Python agent and through ours, each against a BMC of its own in the same state.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::agent::{Agent, Run};
+use super::ipmi_sim::{IpmiSim, Setup};
+
+/// What an agent needs to reach the BMC, unless the case says otherwise. Suite 3, because the Python agent pauses for
+/// 10 s before it finds out here; no power wait, to save time.
+const LINES: &[&str] = &[
+    "ip=127.0.0.1",
+    "ipport={port}",
+    "username=admin",
+    "password=secret",
+    "lanplus=1",
+    "cipher=3",
+    "power_wait=0",
+];
+const ARGUMENTS: &str = "-a 127.0.0.1 -u {port} -l admin -p secret -P -C 3 --power-wait 0";
+
+/// How long `ipmi_sim` takes to switch power on again in a cycle, and some more.
+const CYCLE: Duration = Duration::from_secs(3);
+
+/// An input, and what is to come of it.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub name: &'static str,
+    called: &'static str,
+    setup: Setup,
+    starts_on: bool,
+    without: &'static [&'static str],
+    input: Input,
+    environment: Option<(&'static str, &'static str)>,
+    settles: Duration,
+    expectation: Expectation,
+}
+
+#[derive(Clone, Debug)]
+enum Input {
+    Lines(&'static [&'static str]),
+    CommandLine(&'static str),
+}
+
+#[derive(Clone, Debug)]
+enum Expectation {
+    /// Code, standard output, commands and power.
+    Same,
+    /// All but the words on standard output, which are each agent's own.
+    SameButWords,
+    Differs(Difference),
+}
+
+/// A difference that is meant to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Difference {
+    /// Its name in docs/differences.md.
+    pub id: &'static str,
+    python: Outcome,
+    ours: Outcome,
+}
+
+/// What a run comes to: exit code, standard output, and the commands that the machine gets, such as `off on`.
+pub type Outcome = (i32, &'static str, &'static str);
+
+/// A machine that is on when the agent is started.
+pub fn on(name: &'static str) -> Case {
+    Case {
+        name,
+        called: "fence_ipmilan",
+        setup: Setup::default(),
+        starts_on: true,
+        without: &[],
+        input: Input::Lines(&[]),
+        environment: None,
+        settles: Duration::ZERO,
+        expectation: Expectation::Same,
+    }
+}
+
+/// A machine that is off when the agent is started.
+pub fn off(name: &'static str) -> Case {
+    Case { starts_on: false, ..on(name) }
+}
+
+impl Case {
+    /// On standard input, after the lines that reach the BMC.
+    pub fn lines(self, lines: &'static [&'static str]) -> Self {
+        Self { input: Input::Lines(lines), ..self }
+    }
+
+    /// Words between blanks; `''` is an empty one, `{bmc}` what reaches the BMC.
+    pub fn command_line(self, text: &'static str) -> Self {
+        Self { input: Input::CommandLine(text), ..self }
+    }
+
+    /// Leaves out some of the lines that reach the BMC.
+    pub fn without(self, names: &'static [&'static str]) -> Self {
+        Self { without: names, ..self }
+    }
+
+    pub fn called(self, name: &'static str) -> Self {
+        Self { called: name, ..self }
+    }
+
+    pub fn environment(self, name: &'static str, value: &'static str) -> Self {
+        Self { environment: Some((name, value)), ..self }
+    }
+
+    pub fn setup(self, setup: Setup) -> Self {
+        Self { setup, ..self }
+    }
+
+    /// Looks at the machine only when a cycle is over, which the Python agent does not wait for.
+    pub fn cycles(self) -> Self {
+        Self { settles: CYCLE, ..self }
+    }
+
+    pub fn same_but_words(self) -> Self {
+        Self { expectation: Expectation::SameButWords, ..self }
+    }
+
+    /// Of the Python agent's output the beginning is enough.
+    pub fn differs(self, id: &'static str, python: Outcome, ours: Outcome) -> Self {
+        Self { expectation: Expectation::Differs(Difference { id, python, ours }), ..self }
+    }
+
+    pub fn difference(&self) -> Option<Difference> {
+        match self.expectation {
+            Expectation::Differs(difference) => Some(difference),
+            Expectation::Same | Expectation::SameButWords => None,
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let python = self.try_with(Agent::python(self.called));
+        let ours = self.try_with(ours_called(self.called));
+        let is_met = match &self.expectation {
+            Expectation::Same => python.result() == ours.result(),
+            Expectation::SameButWords => python.without_words() == ours.without_words(),
+            Expectation::Differs(difference) => {
+                python.begins_as(difference.python) && ours.is(difference.ours)
+            }
+        };
+        let Self { name, expectation, .. } = self;
+        if is_met && ours.is_well_told() {
+            return Ok(());
+        }
+        Err(format!("{name}: wanted {expectation:?}\n  Python {python}\n  ours   {ours}"))
+    }
+
+    fn try_with(&self, agent: Agent) -> Trial {
+        let bmc = IpmiSim::start_with(&self.setup);
+        bmc.set_power(self.starts_on);
+        let port = bmc.port().to_string();
+        let agent = match self.input {
+            Input::Lines(lines) => agent.lines(self.lines_for(lines, &port)),
+            Input::CommandLine(text) => agent.arguments(words(text, &port)),
+        };
+        let agent = match self.environment {
+            Some((name, value)) => agent.environment(name, value),
+            None => agent,
+        };
+        let run = agent.run();
+        thread::sleep(self.settles);
+        Trial { run, commands: commands(&bmc), ends_on: bmc.is_on() }
+    }
+
+    fn lines_for(&self, lines: &[&str], port: &str) -> Vec<String> {
+        let is_left_out = |line: &&str| {
+            self.without.iter().any(|name| line.split('=').next().is_some_and(|key| key == *name))
+        };
+        let common = LINES.iter().copied().filter(|line| !is_left_out(line));
+        common.chain(lines.iter().copied()).map(|line| line.replace("{port}", port)).collect()
+    }
+}
+
+fn words(text: &str, port: &str) -> Vec<String> {
+    let text = text.replace("{bmc}", ARGUMENTS).replace("{port}", port);
+    text.split(' ').map(|word| if word == "''" { "" } else { word }.to_owned()).collect()
+}
+
+fn commands(bmc: &IpmiSim) -> String {
+    bmc.commands().iter().map(|command| short(command)).collect::<Vec<_>>().join(" ")
+}
+
+fn short(command: &str) -> &str {
+    match command {
+        "set power 0" => "off",
+        "set power 1" => "on",
+        other => other,
+    }
+}
+
+/// What came of an input.
+#[derive(Debug)]
+struct Trial {
+    run: Run,
+    commands: String,
+    ends_on: bool,
+}
+
+impl fmt::Display for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { run: Run { code, stdout, stderr, took }, commands, ends_on } = self;
+        let power = if *ends_on { "on" } else { "off" };
+        write!(f, "{code:?} {stdout:?}, commands {commands:?}, ends {power}, {took:.1?}\n{stderr}")
+    }
+}
+
+impl Trial {
+    fn result(&self) -> (Option<i32>, &str, &str, bool) {
+        (self.run.code, &self.run.stdout, &self.commands, self.ends_on)
+    }
+
+    fn without_words(&self) -> (Option<i32>, bool, &str, bool) {
+        (self.run.code, self.run.stdout.is_empty(), &self.commands, self.ends_on)
+    }
+
+    fn is(&self, (code, stdout, commands): Outcome) -> bool {
+        self.run.code == Some(code) && self.run.stdout == stdout && self.commands == commands
+    }
+
+    /// A failure is one message that says so, and a success none.
+    fn is_well_told(&self) -> bool {
+        let failures = self.run.stderr.matches(" ERROR: Failed: ").count();
+        match self.run.code {
+            Some(1) => failures == 1,
+            Some(0 | 2) => failures == 0,
+            _ => false,
+        }
+    }
+
+    fn begins_as(&self, (code, stdout, commands): Outcome) -> bool {
+        let begins = self.run.stdout.starts_with(stdout);
+        self.run.code == Some(code)
+            && begins
+            && self.run.stdout.is_empty() == stdout.is_empty()
+            && self.commands == commands
+    }
+}
+
+/// Ours, under one of its names.
+pub fn ours_called(name: &str) -> Agent {
+    let program = Path::new(env!("CARGO_BIN_EXE_fence_ipmilan"));
+    let link: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    // Another thread or an earlier run may have made it already.
+    let _ = symlink(program, &link);
+    assert_eq!(link.canonicalize().ok(), program.canonicalize().ok(), "{}", link.display());
+    Agent::at(link)
+}
+
+/// Checks every case, a few at a time, and tells of all that fail.
+#[track_caller]
+pub fn compare(cases: Vec<Case>) {
+    assert_names_are_unique(&cases);
+    let left = Mutex::new(cases.into_iter());
+    let failures = Mutex::new(Vec::new());
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    thread::scope(|scope| {
+        for _ in 0..Places::ALL {
+            scope.spawn(|| {
+                while let Some(case) = next() {
+                    let _place = PLACES.take();
+                    if let Err(failure) = case.check() {
+                        failures.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+    assert!(failures.is_empty(), "{} failed\n{}", failures.len(), failures.join("\n\n"));
+}
+
+fn assert_names_are_unique(cases: &[Case]) {
+    let names: BTreeSet<_> = cases.iter().map(|case| case.name).collect();
+    assert_eq!(names.len(), cases.len(), "two cases of a table have the same name");
+}
+
+/// Bounds what all tables together run at a time: more would only make time-outs of the Python agents' tools happen.
+struct Places {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+static PLACES: Places = Places { free: Mutex::new(Places::ALL), freed: Condvar::new() };
+
+struct Place<'a>(&'a Places);
+
+impl Places {
+    const ALL: usize = 4;
+
+    fn take(&self) -> Place<'_> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free =
+            self.freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
+        *free -= 1;
+        Place(self)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.freed.notify_one();
+    }
+}
