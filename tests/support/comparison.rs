@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::agent::{Agent, Run};
 use super::ipmi_sim::{IpmiSim, Setup};
@@ -24,8 +24,8 @@ const LINES: &[&str] = &[
 ];
 const ARGUMENTS: &str = "-a 127.0.0.1 -u {port} -l admin -p secret -P -C 3 --power-wait 0";
 
-/// How long `ipmi_sim` takes to switch power on again in a cycle, and some more.
-const CYCLE: Duration = Duration::from_secs(3);
+/// `ipmi_sim` switches power on again a second after it was switched off for a cycle.
+const CYCLE: Duration = Duration::from_secs(5);
 
 /// An input, and what is to come of it.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub struct Case {
     without: &'static [&'static str],
     input: Input,
     environment: Option<(&'static str, &'static str)>,
-    settles: Duration,
+    cycles: bool,
     expectation: Expectation,
 }
 
@@ -78,7 +78,7 @@ pub fn on(name: &'static str) -> Case {
         without: &[],
         input: Input::Lines(&[]),
         environment: None,
-        settles: Duration::ZERO,
+        cycles: false,
         expectation: Expectation::Same,
     }
 }
@@ -118,7 +118,7 @@ impl Case {
 
     /// Looks at the machine only when a cycle is over, which the Python agent does not wait for.
     pub fn cycles(self) -> Self {
-        Self { settles: CYCLE, ..self }
+        Self { cycles: true, ..self }
     }
 
     pub fn same_but_words(self) -> Self {
@@ -167,7 +167,9 @@ impl Case {
             None => agent,
         };
         let run = agent.run();
-        thread::sleep(self.settles);
+        if self.cycles {
+            wait_for_cycle(&bmc);
+        }
         Trial { run, commands: commands(&bmc), ends_on: bmc.is_on() }
     }
 
@@ -183,6 +185,13 @@ impl Case {
 fn words(text: &str, port: &str) -> Vec<String> {
     let text = text.replace("{bmc}", ARGUMENTS).replace("{port}", port);
     text.split(' ').map(|word| if word == "''" { "" } else { word }.to_owned()).collect()
+}
+
+fn wait_for_cycle(bmc: &IpmiSim) {
+    let began = Instant::now();
+    while !commands(bmc).ends_with("on") && began.elapsed() < CYCLE {
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn commands(bmc: &IpmiSim) -> String {

@@ -35,6 +35,7 @@ pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError>
         port: port(config)?,
         lanplus: config.is_set("lanplus"),
         config: session_config(config)?,
+        found_at: None,
         client: None,
     }))
 }
@@ -45,6 +46,9 @@ struct Bmc {
     port: u16,
     lanplus: bool,
     config: SessionConfig,
+    /// Where the first login of this operation succeeded. A later one goes nowhere else: what another machine says of
+    /// its power is no answer.
+    found_at: Option<SocketAddr>,
     client: Option<Client>,
 }
 
@@ -152,11 +156,15 @@ impl Bmc {
     /// Logs in at the first address of the host where somebody answers. The client is kept while the login is under
     /// way, so that [`Device::close`] can give back a session that is half there.
     async fn login(&mut self, deadline: Instant) -> Result<(), DeviceError> {
-        let addresses = resolve(&self.host, self.port, deadline.into_std()).await?;
+        let addresses = match self.found_at {
+            Some(address) => vec![address],
+            None => resolve(&self.host, self.port, deadline.into_std()).await?,
+        };
         let mut last = None;
         for address in &addresses {
             match self.login_at(*address, addresses.len(), deadline).await {
                 Ok(suite) => {
+                    self.found_at = Some(*address);
                     self.log_login(*address, suite);
                     return Ok(());
                 }
