@@ -189,7 +189,9 @@ fn words(text: &str, port: &str) -> Vec<String> {
 
 fn wait_for_cycle(bmc: &IpmiSim) {
     let began = Instant::now();
-    while !commands(bmc).ends_with("on") && began.elapsed() < CYCLE {
+    // The machine notes a command before it follows it.
+    let is_over = || commands(bmc).ends_with("on") && bmc.is_on();
+    while !is_over() && began.elapsed() < CYCLE {
         thread::sleep(Duration::from_millis(50));
     }
 }
