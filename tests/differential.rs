@@ -661,18 +661,25 @@ fn a_delay_is_as_long_as_it_says() {
 }
 
 #[test]
-fn standard_input_is_utf_8() {
-    let run = |agent: Agent| {
+fn values_on_standard_input_are_utf_8() {
+    let run = |agent: Agent, line: &[u8]| {
         let bmc = IpmiSim::start();
         let mut input = bmc.lines().join("\n").into_bytes();
-        input.extend(b"\naction=status\n# Schl\xfcssel\n");
+        input.extend(b"\naction=status\n");
+        input.extend(line);
         let mut child = agent.command().spawn().expect("the agent starts");
         child.stdin.take().expect("stdin is a pipe").write_all(&input).expect("it is read");
         let output = child.wait_with_output().expect("the agent ends");
         (output.status.code(), String::from_utf8(output.stdout).expect("stdout is text"))
     };
-    assert_eq!(run(Agent::python("fence_ipmilan")), (Some(0), "Status: ON\n".to_owned()));
-    assert_eq!(run(Agent::ours()), (Some(1), String::new()));
+    let on = (Some(0), "Status: ON\n".to_owned());
+    for no_value in [&b"# Schl\xfcssel\n"[..], b"schl\xfcssel=1\n"] {
+        assert_eq!(run(Agent::python("fence_ipmilan"), no_value), on);
+        assert_eq!(run(Agent::ours(), no_value), on);
+    }
+    let unused_value = b"sudo_path=/Schl\xfcssel\n";
+    assert_eq!(run(Agent::python("fence_ipmilan"), unused_value), on);
+    assert_eq!(run(Agent::ours(), unused_value), (Some(1), String::new()));
 }
 
 fn with_password(password: &'static str) -> Setup {

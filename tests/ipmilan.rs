@@ -264,7 +264,7 @@ fn a_bmc_that_cannot_be_reached_times_out_at_login() {
 #[test]
 fn a_host_without_address_fails() {
     let run = Agent::ours().lines(["ip=bmc.invalid", "power_timeout=10", "action=off"]).run();
-    run.expect_failure("the address of 'bmc.invalid' cannot be found");
+    run.expect_failure("the host name cannot be resolved");
 }
 
 /// The Python agents paste these values into ipmitool's command line, where they become options.
@@ -275,7 +275,7 @@ fn a_value_is_never_an_option() {
     let injection =
         "-U admin -P secret -p PORT -C 3 chassis power off".replace("PORT", &port.to_string());
     for (line, words) in [
-        (format!("ip=127.0.0.1 {injection}"), "cannot be found"),
+        (format!("ip=127.0.0.1 {injection}"), "cannot be resolved"),
         (format!("ipport={port} {injection}"), "--ipport is not a valid integer"),
         (format!("cipher=3 {injection}"), "is no cipher suite"),
         (format!("auth=md5 {injection}"), "--auth is not a valid choice"),

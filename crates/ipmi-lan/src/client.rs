@@ -23,13 +23,12 @@ pub async fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<Soc
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    let failed = |reason| Error::Resolve { host: host.to_owned(), reason };
     let lookup = tokio::net::lookup_host((host, port));
     match tokio::time::timeout_at(deadline.into(), lookup).await {
-        Err(_) => Err(failed(ErrorKind::TimedOut.into())),
-        Ok(Err(reason)) => Err(failed(reason)),
+        Err(_) => Err(Error::Resolve(ErrorKind::TimedOut.into())),
+        Ok(Err(reason)) => Err(Error::Resolve(reason)),
         Ok(Ok(addresses)) => match addresses.collect::<Vec<_>>() {
-            none if none.is_empty() => Err(failed(ErrorKind::NotFound.into())),
+            none if none.is_empty() => Err(Error::Resolve(ErrorKind::NotFound.into())),
             addresses => Ok(addresses),
         },
     }

@@ -97,13 +97,8 @@ pub enum Error {
     #[error(transparent)]
     Credential(#[from] CredentialError),
     /// The host name has no address.
-    #[error("the address of '{}' cannot be found: {reason}", .host.escape_debug())]
-    Resolve {
-        /// The name.
-        host: String,
-        /// Why.
-        reason: io::Error,
-    },
+    #[error("the host name cannot be resolved: {0}")]
+    Resolve(io::Error),
     /// The operating system refused.
     #[error("{what}: {reason}")]
     System {

@@ -33,10 +33,9 @@ pub(super) fn read(agent: &Agent, stdin: &mut dyn Read) -> Result<Input, InputEr
     let mut lines = Lines::new(agent);
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let number = index + 1;
-        let line =
-            str::from_utf8(line).map_err(|_| InputError::LineNotUtf8 { line: number })?.trim();
-        if !line.is_empty() && !line.starts_with('#') {
-            lines.take(line, number);
+        match str::from_utf8(line) {
+            Ok(line) => lines.take(line.trim(), number),
+            Err(_) => lines.take_not_utf8(line, number)?,
         }
     }
     lines.into_input()
@@ -85,6 +84,9 @@ impl<'a> Lines<'a> {
     }
 
     fn take(&mut self, line: &str, number: usize) {
+        if line.is_empty() || line.starts_with('#') {
+            return;
+        }
         let (name, value) = line.split_once('=').unwrap_or((line, ""));
         let text = Zeroizing::new(unquoted(value).to_owned());
         if let Some(parameter) = self.agent.parameter(name) {
@@ -94,6 +96,20 @@ impl<'a> Lines<'a> {
         } else if !IGNORED.contains(&name) {
             self.take_unknown(line, number);
         }
+    }
+
+    /// Old configurations have comments, and parameters of other agents, in other encodings. A value that counts must
+    /// be read as it was meant.
+    fn take_not_utf8(&mut self, line: &[u8], number: usize) -> Result<(), InputError> {
+        let name = line.split(|byte| *byte == b'=').next().unwrap_or_default();
+        let name = str::from_utf8(name).unwrap_or_default().trim();
+        if self.agent.parameter(name).is_some() || name == OLD_ACTION {
+            return Err(InputError::LineNotUtf8 { line: number });
+        }
+        if !line.trim_ascii_start().starts_with(b"#") {
+            self.take_unknown(&format!("{name}="), number);
+        }
+        Ok(())
     }
 
     fn take_unknown(&mut self, line: &str, number: usize) {
@@ -250,7 +266,23 @@ mod tests {
 
     #[test]
     fn input_that_is_not_utf8_is_an_error_that_names_the_line() {
-        assert_eq!(error(b"ip=h\npassword=\xff\n"), "line 2 of standard input is not UTF-8");
+        for line in [&b"password=\xff"[..], b" ipaddr=\xff", b"option=\xff"] {
+            let text = [b"username=u\n", line].concat();
+            assert_eq!(error(text), "line 2 of standard input is not UTF-8");
+        }
+    }
+
+    #[test]
+    fn what_is_no_value_may_be_in_any_encoding() {
+        let input = read(&testing::agent(), &mut &b"# \xff\n\xff=1\nip=h\n"[..]).unwrap();
+        assert_eq!(input.last("ip"), Some("h"));
+        assert_eq!(input.warnings, ["line 2 of standard input is no parameter, and is ignored"]);
+    }
+
+    #[test]
+    fn a_misspelt_action_is_one_in_any_encoding() {
+        let error = error(b"ip=h\nacton=\xff\n");
+        assert!(error.starts_with("'acton' is no parameter but looks like 'action'"), "{error}");
     }
 
     #[test]

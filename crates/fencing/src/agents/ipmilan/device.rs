@@ -212,9 +212,7 @@ impl Bmc {
 impl From<Error> for DeviceError {
     fn from(error: Error) -> Self {
         let kind = match &error {
-            Error::NoAnswer(_) | Error::Resolve { .. } | Error::System { .. } => {
-                ErrorKind::NoAnswer
-            }
+            Error::NoAnswer(_) | Error::Resolve(_) | Error::System { .. } => ErrorKind::NoAnswer,
             Error::Refused { code, .. } if code.is_transient() => ErrorKind::Busy,
             Error::Refused { code: CompletionCode::NOT_SUPPORTED_IN_PRESENT_STATE, .. } => {
                 ErrorKind::PresentState
