@@ -242,9 +242,9 @@ fn a_cycle_without_proof_counts_only_for_who_accepts_that() {
         config.faults.instant_cycle = true;
         config.faults.no_restart_cause = true;
     });
-    let refused = cycle(&bmc, &["power_timeout=2", "accept_unverified_cycle=0"]);
+    let refused = cycle(&bmc, &["power_timeout=2", "unverified_cycle=0"]);
     refused.expect_failure("use method=onoff");
-    let accepted = cycle(&bmc, &["power_timeout=2", "accept_unverified_cycle=1"]);
+    let accepted = cycle(&bmc, &["power_timeout=2", "unverified_cycle=1"]);
     accepted.expect(0, "Success: Rebooted\n");
     let [line] = Vec::from_iter(accepted.stderr.lines())[..] else { panic!("{accepted:#?}") };
     assert!(
@@ -336,7 +336,7 @@ fn a_cycle_takes_one_session_to_the_end() {
         config.faults.instant_cycle = true;
         config.faults.no_restart_cause = true;
     });
-    let run = cycle(&bmc, &["power_timeout=1", "accept_unverified_cycle=1"]);
+    let run = cycle(&bmc, &["power_timeout=1", "unverified_cycle=1"]);
     run.expect(0, "Success: Rebooted\n");
     assert_eq!(bmc.sessions(), (1, 1), "{:?}", bmc.happened());
 }

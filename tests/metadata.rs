@@ -23,7 +23,7 @@ const NAMES: &[&str] = &[
 ];
 
 /// Parameters that the Python agent does not have; see docs/differences.md.
-const OUR_OWN: &[&str] = &["accept_unverified_cycle"];
+const OUR_OWN: &[&str] = &["unverified_cycle"];
 
 /// Agreement on so many words is no agreement on a sentence.
 const FEW_WORDS: usize = 3;

@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn an_unverified_cycle_is_warned_about() {
-        let cycle = "action=reboot\nmethod=cycle\npower_timeout=1\naccept_unverified_cycle=1";
+        let cycle = "action=reboot\nmethod=cycle\npower_timeout=1\nunverified_cycle=1";
         let run = run(PowerState::On, Behaviour::Obeys, cycle);
         assert_eq!((run.exit, run.stdout.as_str()), (Exit::Success, "Success: Rebooted\n"));
         let [line] = run.stderr()[..] else { panic!("{:?}", run.logs) };

@@ -40,7 +40,8 @@ pub trait Device: Send {
     /// When the device did not acknowledge.
     async fn diagnostic_interrupt(&mut self, deadline: Instant) -> Result<(), DeviceError>;
 
-    /// What the machine says of its last start, to be compared with what it says after a cycle.
+    /// What the machine says of its last start, to be compared with what it says after a cycle. Asked once, without
+    /// connecting anew for it.
     ///
     /// # Errors
     /// When the device does not know, or no trustworthy answer came.
@@ -78,8 +79,10 @@ pub enum ErrorKind {
     PresentState,
     /// The device cannot do this at all.
     Unsupported,
-    /// Wrong credentials, privileges, or another refusal that asking again will not change.
+    /// The device refused this, and may refuse it again.
     Refused,
+    /// Wrong credentials or privileges, or not the device that it was: the end, whatever was asked for.
+    Denied,
 }
 
 impl DeviceError {

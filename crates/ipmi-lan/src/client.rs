@@ -7,9 +7,9 @@ use rand::rngs::{StdRng, SysRng};
 use tokio::net::UdpSocket;
 
 use crate::command::Command;
-use crate::session::{Delivery, Event, Input, Output, Request, Session, SessionConfig};
+use crate::session::{Delivery, Event, Input, LoggedIn, Output, Request, Session, SessionConfig};
 use crate::wire::ResponseMessage;
-use crate::{CipherSuite, CompletionCode, Error};
+use crate::{CompletionCode, Error};
 
 /// No answer that this crate asks for is longer; the authentication code of a datagram that was cut is wrong.
 const LONGEST_DATAGRAM: usize = 2048;
@@ -64,13 +64,13 @@ impl Client {
         Ok(Self { socket, session: Session::login(config, random, Instant::now(), deadline) })
     }
 
-    /// Carries the login through, and says with which cipher suite.
+    /// Carries the login through.
     ///
     /// # Errors
     /// Why the BMC, or the network, did not let us in.
-    pub async fn login(&mut self) -> Result<CipherSuite, Error> {
+    pub async fn login(&mut self) -> Result<LoggedIn, Error> {
         match self.next_event().await {
-            Event::LoggedIn(suite) => Ok(suite),
+            Event::LoggedIn(logged_in) => Ok(logged_in),
             Event::LoginFailed(error) | Event::Unanswered(error) => Err(error),
             Event::Answered(_) | Event::Closed => Err(not_connected()),
         }
@@ -122,6 +122,14 @@ impl Client {
     pub async fn close(&mut self) {
         self.session.close(Instant::now());
         while !matches!(self.next_event().await, Event::Closed) {}
+    }
+
+    /// Gives up a session that seems to be lost: tells the BMC once, and waits for nothing.
+    pub async fn abandon(mut self) {
+        self.session.abandon(Instant::now());
+        while let Output::Transmit(datagram) = self.session.poll_output() {
+            self.send(&datagram).await;
+        }
     }
 
     async fn next_event(&mut self) -> Event {

@@ -24,8 +24,9 @@ impl CompletionCode {
     /// Whether the same request may well succeed a moment later.
     #[must_use]
     pub fn is_transient(self) -> bool {
-        // busy, time-out, response could not be provided, duplicate in progress, firmware update, initialising
-        matches!(self.0, 0xc0 | 0xc3 | 0xce | 0xcf | 0xd1 | 0xd2)
+        // busy, time-out, response could not be provided, duplicate in progress, firmware update, initialising,
+        // destination unavailable, unspecified
+        matches!(self.0, 0xc0 | 0xc3 | 0xce | 0xcf | 0xd1 | 0xd2 | 0xd3 | 0xff)
     }
 
     /// What the code means, in words.
@@ -118,6 +119,12 @@ impl RmcpPlusStatus {
     pub const NO_CIPHER_SUITE_MATCH: Self = Self(0x11);
     /// A parameter is not one the BMC takes.
     pub const ILLEGAL_PARAMETER: Self = Self(0x12);
+
+    /// Whether the same message may well be taken a moment later: the BMC has no session left.
+    #[must_use]
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::INSUFFICIENT_RESOURCES | Self::INSUFFICIENT_RESOURCES_FOR_ROLE)
+    }
 
     /// What the status means, in words.
     #[must_use]

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Why a name, password or key cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -129,14 +129,11 @@ impl Kg {
     pub fn from_hex(text: &str) -> Result<Self, CredentialError> {
         let digits = text.strip_prefix("0x").unwrap_or(text).as_bytes();
         let (pairs, []) = digits.as_chunks() else { return Err(CredentialError::KgNotHexadecimal) };
-        let mut bytes: Vec<u8> = pairs
-            .iter()
-            .map(byte_of_hex)
-            .collect::<Option<_>>()
-            .ok_or(CredentialError::KgNotHexadecimal)?;
-        let kg = Self::new(&bytes);
-        bytes.zeroize();
-        kg
+        let mut bytes = Zeroizing::new(Vec::with_capacity(pairs.len()));
+        for pair in pairs {
+            bytes.push(byte_of_hex(pair).ok_or(CredentialError::KgNotHexadecimal)?);
+        }
+        Self::new(&*bytes)
     }
 
     pub(crate) fn key(&self) -> &Key {

@@ -235,7 +235,7 @@ impl SessionKeys {
         let mut body = message.to_vec();
         body.extend(1..=pad_length);
         body.push(pad_length);
-        let mut cipher = cbc::Encryptor::<Aes128>::new(&self.aes_key().into(), &iv.into());
+        let mut cipher = cbc::Encryptor::<Aes128>::new((&*self.aes_key()).into(), &iv.into());
         let (blocks, _) = body.as_chunks_mut::<AES_BLOCK>();
         for block in blocks {
             cipher.encrypt_block(block.into());
@@ -249,7 +249,7 @@ impl SessionKeys {
         let ConfidentialityAlgorithm::AesCbc128 = self.suite.confidentiality;
         let (iv, ciphertext) = payload.split_first_chunk::<AES_BLOCK>()?;
         let mut body = ciphertext.to_vec();
-        let mut cipher = cbc::Decryptor::<Aes128>::new(&self.aes_key().into(), iv.into());
+        let mut cipher = cbc::Decryptor::<Aes128>::new((&*self.aes_key()).into(), iv.into());
         let (blocks, []) = body.as_chunks_mut::<AES_BLOCK>() else { return None };
         for block in blocks {
             cipher.decrypt_block(block.into());
@@ -260,9 +260,9 @@ impl SessionKeys {
     }
 
     /// The first 128 bits of K2 (IPMI 2.0 §13.29.2).
-    fn aes_key(&self) -> [u8; AES_BLOCK] {
+    fn aes_key(&self) -> Zeroizing<[u8; AES_BLOCK]> {
         // Both hash functions give more than sixteen bytes.
-        self.k2.first_chunk().copied().unwrap_or_default()
+        Zeroizing::new(self.k2.first_chunk().copied().unwrap_or_default())
     }
 }
 
@@ -380,7 +380,7 @@ mod tests {
     fn genuine(keys: &SessionKeys, body: &[u8; 16]) -> Packet20 {
         let iv = [0x5a; AES_BLOCK];
         let mut block = *body;
-        cbc::Encryptor::<Aes128>::new(&keys.aes_key().into(), &iv.into())
+        cbc::Encryptor::<Aes128>::new(&(*keys.aes_key()).into(), &iv.into())
             .encrypt_block((&mut block).into());
         let mut packet = keys.seal(1, 1, b"", iv);
         packet.payload = [iv, block].concat();

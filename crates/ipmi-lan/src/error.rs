@@ -13,16 +13,10 @@ pub enum Error {
     #[error("{0}")]
     NoAnswer(NoAnswer),
     /// The BMC says that it does not speak IPMI 2.0.
-    #[error(
-        "the BMC answers, but offers no IPMI 2.0 (RMCP+) on this channel; switch it on in the BMC's settings"
-    )]
+    #[error("the BMC answers, but offers no IPMI 2.0 (RMCP+) on this channel")]
     NoIpmi20,
     /// The BMC refused every cipher suite that was proposed.
-    #[error(
-        "{step} refused for cipher suite {suites}: {status}{hint}; choose another suite with cipher=, or enable one \
-         on the BMC",
-        step = Step::OpenSession, hint = hint(*.status, Privilege::Administrator)
-    )]
+    #[error("{step} refused for cipher suite {suites}: {status}", step = Step::OpenSession)]
     SuitesRefused {
         /// The ids, in the order of the proposals.
         suites: SuiteIds,
@@ -33,7 +27,7 @@ pub enum Error {
     #[error("{step}: the BMC chose other algorithms than were proposed", step = Step::OpenSession)]
     AlgorithmsChanged,
     /// The BMC refused a message of the login.
-    #[error("{step} refused: {status}{hint}", hint = hint(*.status, *.privilege))]
+    #[error("{step} for privilege level {privilege} refused: {status}")]
     LoginRefused {
         /// Which message.
         step: Step,
@@ -44,14 +38,13 @@ pub enum Error {
     },
     /// The BMC proved no knowledge of the password.
     #[error(
-        "wrong password: the BMC's {step} answer does not fit the user name and password given",
+        "wrong password: the BMC's answer to {step} does not fit the user name and password given",
         step = Step::Rakp1
     )]
     WrongPassword,
     /// User name and password fit, the session key does not.
     #[error(
-        "wrong Kg key: user name and password fit, but the BMC's {step} answer does not fit the session key; {}",
-        if *.kg_given { "check hexadecimal_kg" } else { "the BMC has a Kg set, give it with hexadecimal_kg" },
+        "wrong Kg key: user name and password fit, but the BMC's answer to {step} does not fit the session key",
         step = Step::Rakp3
     )]
     WrongKg {
@@ -60,8 +53,7 @@ pub enum Error {
     },
     /// The session is there, but not at the privilege level asked for.
     #[error(
-        "Set Session Privilege Level {privilege} refused: {meaning} ({code:#04x}); try a lower privlvl, or raise the \
-         user's limit on the BMC",
+        "Set Session Privilege Level {privilege} refused: {meaning} ({code:#04x})",
         meaning = .code.meaning_for(0x06, 0x3b), code = .code.0
     )]
     PrivilegeRefused {
@@ -131,13 +123,9 @@ impl fmt::Display for NoAnswer {
         write!(f, "(sent {transmissions} time{})", if *transmissions == 1 { "" } else { "s" })?;
         f.write_str(match (self.heard_before, self.unreachable) {
             (true, _) => "; the BMC had answered before",
-            (false, Some(io::ErrorKind::ConnectionRefused)) => {
-                "; nothing listens on that port, check ipport and whether IPMI over LAN is enabled"
-            }
-            (false, Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable)) => {
-                "; there is no way to that address, check it and the network"
-            }
-            (false, _) => "; check the address, the network, and whether IPMI over LAN is enabled",
+            (false, Some(io::ErrorKind::ConnectionRefused)) => "; nothing listens on that port",
+            (false, Some(_)) => "; there is no way to that address",
+            (false, None) => "",
         })
     }
 }
@@ -177,21 +165,5 @@ impl fmt::Display for SuiteIds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids: Vec<String> = self.0.iter().map(u8::to_string).collect();
         f.write_str(&ids.join(" and "))
-    }
-}
-
-fn hint(status: RmcpPlusStatus, privilege: Privilege) -> String {
-    match status {
-        RmcpPlusStatus::UNAUTHORIZED_NAME => {
-            "; no such user on the BMC, or not enabled for LAN: check username".to_owned()
-        }
-        RmcpPlusStatus::INVALID_ROLE | RmcpPlusStatus::UNAUTHORIZED_ROLE => {
-            format!("; the user may not log in as {privilege}: try a lower privlvl")
-        }
-        RmcpPlusStatus::INSUFFICIENT_RESOURCES
-        | RmcpPlusStatus::INSUFFICIENT_RESOURCES_FOR_ROLE => {
-            "; the BMC's session table is full: try again in a minute".to_owned()
-        }
-        _ => String::new(),
     }
 }

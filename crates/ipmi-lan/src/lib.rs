@@ -32,7 +32,7 @@
 //! ```
 //!
 //! Nothing unauthenticated is believed inside a session, every length is checked, every wait has an end, and
-//! passwords and keys are wiped when they are dropped.
+//! [`Password`], [`Kg`] and session keys are wiped when they are dropped.
 //!
 //! What it does not do: IPMI 1.5 sessions, cipher suites other than 3 and 17, bridging, sensors, serial over LAN.
 
@@ -57,3 +57,4 @@ pub use code::{CompletionCode, RmcpPlusStatus};
 pub use credentials::{CredentialError, Kg, Password, Privilege, Username};
 pub use error::{Error, NoAnswer, Step, SuiteIds};
 pub use retry::RetryPolicy;
+pub use session::LoggedIn;

@@ -13,9 +13,10 @@ pub struct RetryPolicy {
     /// operation of 20 s hang on two or three losses.
     pub longest_interval: Duration,
     /// How many times one message of a login is sent before the login starts anew, with new session ids and random
-    /// numbers. Four (2 s): a BMC that lost the thread of a login never answers its next message.
+    /// numbers, and with first intervals twice as long. Four (2 s the first time): a BMC that lost the thread of a login
+    /// never answers its next message.
     pub transmissions_per_step: u32,
-    /// A login during which nothing at all is heard for so long is given up.
+    /// A login that comes no further for so long is given up.
     pub silence: Duration,
 }
 

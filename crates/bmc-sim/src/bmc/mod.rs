@@ -146,7 +146,7 @@ impl Bmc {
         }
     }
 
-    /// The format of IPMI 1.5 serves only to ask what the BMC offers (IPMI 2.0 §13.14).
+    /// The format of IPMI 1.5 serves only to ask what the BMC offers (IPMI 2.0 §13.15).
     fn answer15(&mut self, now: Instant, packet: &Packet15) -> Option<Packet15> {
         if packet.session_id != 0 {
             return None;

@@ -146,12 +146,15 @@ fn unquoted(value: &str) -> &str {
     value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
 }
 
-/// The word that a name begins with, if `action` may be meant by it: `acton`, `Action`, `action ` and `action: off`.
-fn misspelt_action(name: &str) -> Option<&str> {
-    let word =
-        name.split(|letter: char| !letter.is_ascii_alphanumeric()).find(|word| !word.is_empty())?;
-    let distance = strsim::osa_distance(&word.to_ascii_lowercase(), "action");
-    (distance <= MISSPELLING).then_some(word)
+/// The word of a name by which `action`, or its old name, may be meant: `acton`, `Action`, `action `, `action: off`,
+/// `my_action` and `options`.
+fn misspelt_action(line: &str) -> Option<&str> {
+    let name = line.split('=').next()?;
+    let is_misspelt = |word: &&str| {
+        let word = word.to_ascii_lowercase();
+        ["action", OLD_ACTION].iter().any(|meant| strsim::osa_distance(&word, meant) <= MISSPELLING)
+    };
+    name.split(|letter: char| !letter.is_ascii_alphanumeric()).find(is_misspelt)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Where the messages of the facade `log` go: standard error, a debug file and syslog.
 //!
-//! Every message is one line, whatever a device sent. None of the three can fail the fencing.
+//! Every message is one line, whatever a device sent. A debug file that cannot be opened is an error; after that, none
+//! of the three can fail the fencing.
 
 mod line;
 mod syslog;
@@ -13,6 +14,7 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use rustix::fs::OFlags;
 
 pub(crate) use self::line::line;
 use self::syslog::Syslog;
@@ -35,6 +37,8 @@ pub(crate) struct DebugFileError {
     path: String,
     source: io::Error,
 }
+
+const NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 /// Messages go to standard error and syslog, until [`configure`] says otherwise.
 pub(crate) fn start(program: &str) {
@@ -149,7 +153,10 @@ fn syslog_level(settings: &Settings) -> LevelFilter {
 }
 
 fn open_debug_file(path: &str) -> Result<File, DebugFileError> {
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600);
+    // A FIFO that nobody reads is an error, not something to wait for.
+    let file = options.custom_flags(NONBLOCK).open(path);
     file.map_err(|source| DebugFileError { path: path.to_owned(), source })
 }
 
@@ -221,6 +228,15 @@ mod tests {
         }
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 10, "appended");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_fifo_that_nobody_reads_is_not_waited_for() {
+        let directory = TempDir::new();
+        let path = directory.path().join("fifo");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        open_debug_file(path.to_str().unwrap()).unwrap_err();
     }
 
     #[test]

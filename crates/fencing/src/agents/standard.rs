@@ -60,7 +60,7 @@ pub(super) fn timing(power_wait: &'static str) -> Vec<Parameter> {
             "login_timeout",
             "login-timeout",
             "5",
-            "Give a login up after this long without an answer.",
+            "Give a login up when it comes no further for this long.",
         ),
         switch(
             "port_as_ip",

@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep_until};
 use super::outcome::CommandSent;
 use super::switch::await_on;
 use super::{
-    FenceError, OffProof, Outcome, Reading, Restart, SeenOff, Settings, Unverified, first_reading,
+    FenceError, OffProof, Outcome, Reading, Restart, SeenOff, Settings, Unverified, off_already,
     on_again,
 };
 use crate::{Device, ErrorKind, PowerState, RestartMark};
@@ -14,6 +14,8 @@ use crate::{Device, ErrorKind, PowerState, RestartMark};
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 /// How often the machine is asked for its own record of the restart, which costs a command of its own.
 const MARK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long it is waited for. Short: the answer is not needed, and power is not watched meanwhile.
+const MARK_PATIENCE: Duration = Duration::from_millis(300);
 /// How long an unacknowledged cycle is watched for before power that still reads on means that the command was lost.
 const LOST_AFTER: Duration = Duration::from_secs(4);
 /// How long proof is looked for where the user does without it.
@@ -26,15 +28,14 @@ pub(super) async fn reboot(
     settings: &Settings,
     accept_unverified: bool,
 ) -> Result<Outcome, FenceError> {
-    let reading = first_reading(device, settings).await?;
-    if let Some(seen) = SeenOff::already(reading) {
+    if let Some(seen) = off_already(device, settings).await? {
         // A cycle does nothing to a machine that is off (IPMI 2.0 §28.3), which is what fencing wants of it.
         let on = on_again(device, settings).await;
         return Ok(Outcome::Rebooted { proof: OffProof::Seen(seen), on });
     }
     let mut cycle = Cycle::new(device, settings).await;
-    let (sent, proof) = cycle.run(device, settings, accept_unverified).await?;
-    let on = await_on(device, settings, sent, settings.on_again_deadline()).await;
+    let (sent, proof) = cycle.run(device, accept_unverified).await?;
+    let on = await_on(device, settings, sent, settings.bounded_deadline()).await;
     Ok(Outcome::Rebooted { proof, on })
 }
 
@@ -48,13 +49,13 @@ struct Cycle {
 
 impl Cycle {
     async fn new(device: &mut dyn Device, settings: &Settings) -> Self {
-        let mark_before = device.restart_mark(settings.answer_deadline()).await;
+        let mark_before = device.restart_mark(Instant::now() + MARK_PATIENCE).await;
         if let Err(error) = &mark_before {
             log::debug!("{}: no record of the last restart: {error}", device.address());
         }
         Self {
             started: Instant::now(),
-            deadline: settings.power_deadline(),
+            deadline: settings.bounded_deadline(),
             mark_before: mark_before.ok(),
             acknowledged: false,
         }
@@ -63,14 +64,13 @@ impl Cycle {
     async fn run(
         &mut self,
         device: &mut dyn Device,
-        settings: &Settings,
         accept_unverified: bool,
     ) -> Result<(CommandSent, OffProof), FenceError> {
         if accept_unverified {
             self.deadline = self.deadline.min(self.started + UNVERIFIED_AFTER);
         }
         loop {
-            let sent = self.command(device, settings).await?;
+            let sent = self.command(device).await?;
             if let Some(proof) = self.watch(device, sent).await? {
                 return Ok((sent, proof));
             }
@@ -88,16 +88,9 @@ impl Cycle {
         }
     }
 
-    async fn command(
-        &mut self,
-        device: &mut dyn Device,
-        settings: &Settings,
-    ) -> Result<CommandSent, FenceError> {
+    async fn command(&mut self, device: &mut dyn Device) -> Result<CommandSent, FenceError> {
         log::info!("{}: power cycle", device.address());
-        // An answer that is late is as good as none: power may be off by now, and back on in a second.
-        let deadline =
-            self.deadline.min(settings.answer_deadline()).min(Instant::now() + LOST_AFTER);
-        match device.cycle(deadline).await {
+        match device.cycle(self.deadline).await {
             Ok(()) => self.acknowledged = true,
             Err(error) if error.is_transient() || error.kind() == ErrorKind::PresentState => {
                 log::info!("{}: {error}; reading the power state", device.address());
@@ -116,17 +109,26 @@ impl Cycle {
     ) -> Result<Option<OffProof>, FenceError> {
         let started = Instant::now();
         let mut mark_at = started + MARK_INTERVAL;
+        // A command that was not taken is the less likely reason for a machine to be off: a glitch is more likely.
+        let mut readings_wanted = if self.acknowledged { 1 } else { 2 };
         loop {
             let is_on = match Reading::take(device, Reading::last_chance(self.deadline)).await {
                 Ok(reading) if reading.state() == PowerState::Off => {
-                    log::info!("{}: power is OFF", device.address());
-                    return Ok(SeenOff::after(sent, reading).map(OffProof::Seen));
+                    readings_wanted -= 1;
+                    if readings_wanted == 0 {
+                        log::info!("{}: power is OFF", device.address());
+                        return Ok(SeenOff::after(sent, reading).map(OffProof::Seen));
+                    }
+                    false
                 }
-                Ok(_) => true,
-                Err(error) if error.is_transient() => false,
-                Err(source) => {
+                Ok(_) => {
+                    readings_wanted = if self.acknowledged { 1 } else { 2 };
+                    true
+                }
+                Err(source) if source.kind() == ErrorKind::Denied => {
                     return Err(FenceError::StateUnknown { command: "power cycle", source });
                 }
+                Err(_) => false,
             };
             let now = Instant::now();
             if is_on && now >= mark_at.min(self.deadline) {
@@ -143,10 +145,11 @@ impl Cycle {
         }
     }
 
-    /// The restart, if the machine's record of its last start differs from what it was, and is one by command.
+    /// The restart, if the machine's record of its last start differs from what it was, and is one by command. Without
+    /// an acknowledgement it is not ours.
     async fn restart(&self, device: &mut dyn Device) -> Option<Restart> {
-        let before = self.mark_before.as_ref()?;
-        let after = device.restart_mark(Instant::now() + MARK_INTERVAL).await.ok()?;
+        let before = self.mark_before.as_ref().filter(|_| self.acknowledged)?;
+        let after = device.restart_mark(Instant::now() + MARK_PATIENCE).await.ok()?;
         (after.text != before.text && after.by_command).then_some(Restart { text: after.text })
     }
 }

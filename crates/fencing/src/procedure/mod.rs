@@ -14,9 +14,16 @@ pub use error::{FenceError, LastKnown};
 pub use outcome::{OffProof, Outcome, Reading, Restart, SeenOff, SeenOn, Unverified};
 pub use settings::{Method, Settings};
 
-use crate::{Action, Device};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::{Action, Device, ErrorKind};
 
 use switch::{switch_off, switch_on};
+
+/// Between the two readings that off takes. A single one may be a glitch.
+const CONFIRMATION: Duration = Duration::from_millis(100);
 
 /// Carries out an action, within the time that the settings allow.
 ///
@@ -61,16 +68,14 @@ async fn on(device: &mut dyn Device, settings: &Settings) -> Result<Outcome, Fen
 }
 
 async fn off(device: &mut dyn Device, settings: &Settings) -> Result<Outcome, FenceError> {
-    let reading = first_reading(device, settings).await?;
-    if let Some(seen) = SeenOff::already(reading) {
-        return Ok(Outcome::AlreadyOff(seen));
+    match off_already(device, settings).await? {
+        Some(seen) => Ok(Outcome::AlreadyOff(seen)),
+        None => switch_off(device, settings).await.map(Outcome::PoweredOff),
     }
-    switch_off(device, settings).await.map(Outcome::PoweredOff)
 }
 
 async fn reboot(device: &mut dyn Device, settings: &Settings) -> Result<Outcome, FenceError> {
-    let reading = first_reading(device, settings).await?;
-    let seen = match SeenOff::already(reading) {
+    let seen = match off_already(device, settings).await? {
         Some(seen) => seen,
         None => switch_off(device, settings).await?,
     };
@@ -82,8 +87,9 @@ async fn reboot(device: &mut dyn Device, settings: &Settings) -> Result<Outcome,
 async fn on_again(device: &mut dyn Device, settings: &Settings) -> Result<SeenOn, FenceError> {
     let mut result = Err(FenceError::OnNotAttempted);
     for _ in 0..settings.on_attempts {
-        result = switch_on(device, settings, settings.on_again_deadline()).await;
-        if result.is_ok() {
+        result = switch_on(device, settings, settings.bounded_deadline()).await;
+        // What was refused once is refused again; only time may help.
+        if !matches!(result, Err(FenceError::TimedOut { .. })) {
             break;
         }
     }
@@ -98,13 +104,37 @@ async fn diag(device: &mut dyn Device, settings: &Settings) -> Result<Outcome, F
         .map_err(|source| FenceError::Command { command: "diagnostic interrupt", source })
 }
 
+/// Whether power is off without our doing. One reading is not enough to call a machine fenced: a BMC that has just
+/// started may not know better.
+async fn off_already(
+    device: &mut dyn Device,
+    settings: &Settings,
+) -> Result<Option<SeenOff>, FenceError> {
+    let reading = first_reading(device, settings).await?;
+    if SeenOff::already(reading).is_none() {
+        return Ok(None);
+    }
+    sleep(CONFIRMATION).await;
+    first_reading(device, settings).await.map(SeenOff::already)
+}
+
+/// A BMC that is busy is asked again; one that does not answer has been, by its device.
 async fn first_reading(
     device: &mut dyn Device,
     settings: &Settings,
 ) -> Result<Reading, FenceError> {
-    let reading = Reading::take(device, settings.answer_deadline()).await;
-    if let Ok(reading) = &reading {
-        log::info!("{}: power is {}", device.address(), reading.state());
+    let deadline = settings.answer_deadline();
+    loop {
+        match Reading::take(device, deadline).await {
+            Ok(reading) => {
+                log::info!("{}: power is {}", device.address(), reading.state());
+                return Ok(reading);
+            }
+            Err(error) if error.kind() == ErrorKind::Busy && Instant::now() < deadline => {
+                log::info!("{}: {error}; asking again", device.address());
+                sleep(CONFIRMATION).await;
+            }
+            Err(error) => return Err(FenceError::Status(error)),
+        }
     }
-    reading.map_err(FenceError::Status)
 }

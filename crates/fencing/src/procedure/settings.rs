@@ -16,7 +16,8 @@ pub struct Settings {
     pub power_timeout: Option<Duration>,
     /// Time between two readings of off and on. `None`: short at first, then longer. A cycle is watched more closely.
     pub poll_interval: Option<Duration>,
-    /// How many times a power on is attempted, each for the whole power time-out.
+    /// How many times power on is attempted in a reboot, each for the whole power time-out. The action on makes one
+    /// attempt more, as the Python agents do.
     pub on_attempts: u32,
 }
 
@@ -55,9 +56,9 @@ impl Settings {
         Instant::now() + wait + self.power_timeout.unwrap_or(Self::WITHOUT_TIMEOUT)
     }
 
-    /// By when power must be back that is switched on now. Bounded even where the power time-out is not: the machine
-    /// is fenced by then, and a caller that lost patience would take that for a failure.
-    pub(super) fn on_again_deadline(&self) -> Instant {
+    /// The same, bounded even where the power time-out is not: for what a caller should hear of before it loses
+    /// patience, such as that the machine is fenced, but does not come on again.
+    pub(super) fn bounded_deadline(&self) -> Instant {
         let wait = self.power_wait.unwrap_or_default();
         Instant::now() + wait + self.power_timeout.unwrap_or(Self::POWER_TIMEOUT)
     }
@@ -75,9 +76,7 @@ impl Settings {
 
 fn method(config: &AgentConfig) -> Method {
     match config.text("method").as_deref() {
-        Some("cycle") => {
-            Method::Cycle { accept_unverified: config.is_set("accept_unverified_cycle") }
-        }
+        Some("cycle") => Method::Cycle { accept_unverified: config.is_set("unverified_cycle") },
         _ => Method::OnOff,
     }
 }

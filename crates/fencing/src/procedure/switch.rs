@@ -4,7 +4,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::error::LastKnown;
 use super::outcome::CommandSent;
-use super::{FenceError, Reading, SeenOff, SeenOn, Settings};
+use super::{CONFIRMATION, FenceError, Reading, SeenOff, SeenOn, Settings};
 use crate::{Device, DeviceError, ErrorKind, PowerState};
 
 /// Off, and seen off.
@@ -12,8 +12,9 @@ pub(super) async fn switch_off(
     device: &mut dyn Device,
     settings: &Settings,
 ) -> Result<SeenOff, FenceError> {
-    // A single reading may be a glitch of the very switching. Who gave a power_wait has chosen to wait instead.
-    let readings_wanted = if settings.power_wait.is_some() { 1 } else { 2 };
+    // Who gave a power_wait has chosen to wait instead; one of 0 is no wait.
+    let has_waited = settings.power_wait.is_some_and(|wait| !wait.is_zero());
+    let readings_wanted = if has_waited { 1 } else { 2 };
     let mut switch = Switch::new(PowerState::Off, readings_wanted, settings);
     let (command, reading) = switch.run(device, settings.power_deadline()).await?;
     SeenOff::after(command, reading).ok_or_else(|| switch.timed_out())
@@ -61,8 +62,6 @@ impl<'a> Switch<'a> {
     /// Some BMCs acknowledge a command and drop it, in a transition or a firmware task. All of these commands may be
     /// repeated without harm.
     const COMMAND_AGAIN: Duration = Duration::from_secs(5);
-    /// Between the two readings that off takes.
-    const CONFIRMATION: Duration = Duration::from_millis(100);
     const FIRST_INTERVAL: Duration = Duration::from_millis(100);
     const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
     /// However small an interval the user gave: a BMC has other things to do.
@@ -126,7 +125,7 @@ impl<'a> Switch<'a> {
             if Instant::now() >= deadline {
                 return Err(self.timed_out());
             }
-            let pause = if seen > 0 { Self::CONFIRMATION } else { interval };
+            let pause = if seen > 0 { CONFIRMATION } else { interval };
             let next = Instant::now() + pause.max(Self::SHORTEST_INTERVAL);
             sleep_until(next.min(deadline)).await;
             if self.settings.poll_interval.is_none() {
@@ -164,18 +163,19 @@ impl<'a> Switch<'a> {
 
     /// A refusal ends it only if no command was ever taken: some BMCs refuse one while they carry out another.
     fn can_continue_after(&self, error: &DeviceError) -> bool {
-        error.is_transient()
-            || error.kind() == ErrorKind::PresentState
-            || self.acknowledged.is_some()
+        let is_final = error.kind() == ErrorKind::Denied;
+        let may_pass = error.is_transient() || error.kind() == ErrorKind::PresentState;
+        may_pass || (self.acknowledged.is_some() && !is_final)
     }
 
-    /// A reading that fails is tried again: the command is on its way, and only a reading can tell what it did.
+    /// A reading that fails is tried again: the command is on its way, and only a reading can tell what it did. A BMC
+    /// may well refuse one while it switches.
     fn note_failed_reading(
         &mut self,
         device: &dyn Device,
         error: DeviceError,
     ) -> Result<(), FenceError> {
-        if !error.is_transient() {
+        if error.kind() == ErrorKind::Denied {
             return Err(FenceError::StateUnknown { command: self.name(), source: error });
         }
         log::info!("{}: {error}; reading the power state again", device.address());

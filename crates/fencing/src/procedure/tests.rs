@@ -251,9 +251,81 @@ async fn a_bmc_that_falls_silent_after_the_command_is_a_failure_that_says_so() {
 #[tokio::test(start_paused = true)]
 async fn a_bmc_that_refuses_readings_after_the_command_leaves_the_state_unknown() {
     let mut machine = Machine::new(PowerState::On);
-    machine.readings = [Ok(PowerState::On), Err(ErrorKind::Refused)].into();
+    machine.readings = [Ok(PowerState::On), Err(ErrorKind::Denied)].into();
     let error = run(&mut machine, Action::Off, &settings()).await.unwrap_err();
     assert!(matches!(error, FenceError::StateUnknown { .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_refused_reading_after_the_command_is_not_the_end() {
+    for kind in [ErrorKind::Refused, ErrorKind::PresentState, ErrorKind::Unsupported] {
+        let mut machine = Machine::new(PowerState::On);
+        machine.readings = [Ok(PowerState::On), Err(kind)].into();
+        let outcome = run(&mut machine, Action::Off, &settings()).await;
+        assert!(matches!(outcome, Ok(Outcome::PoweredOff(_))), "{kind:?}: {outcome:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_reading_of_off_before_the_command_does_not_fence() {
+    for settings in [settings(), by_cycle(false)] {
+        for action in [Action::Off, Action::Reboot] {
+            let mut machine = Machine::new(PowerState::On);
+            machine.readings = [Ok(PowerState::Off), Ok(PowerState::On)].into();
+            run(&mut machine, action, &settings).await.unwrap();
+            assert!(["off", "cycle"].contains(&machine.names()[0]), "{action}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bmc_that_is_busy_at_first_is_asked_again() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.readings = vec![Err(ErrorKind::Busy); 50].into();
+    let outcome = run(&mut machine, Action::Status, &settings()).await;
+    assert!(matches!(outcome, Ok(Outcome::Status(_))));
+    machine.readings = vec![Err(ErrorKind::Busy); 5000].into();
+    let error = run(&mut machine, Action::Status, &settings()).await.unwrap_err();
+    assert_eq!(error.to_string(), "unable to read the power state: scripted Busy");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_power_wait_of_zero_is_no_wait_and_takes_two_readings() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.dropped = usize::MAX;
+    machine.readings = [Ok(PowerState::On), Ok(PowerState::Off), Ok(PowerState::On)].into();
+    let settings = Settings { power_wait: Some(Duration::ZERO), ..settings() };
+    assert!(run(&mut machine, Action::Off, &settings).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn power_on_that_is_refused_is_not_attempted_again() {
+    let mut machine = Machine::new(PowerState::Off);
+    machine.refused_from = Some(0);
+    let settings = Settings { on_attempts: u32::MAX, ..settings() };
+    let outcome = run(&mut machine, Action::Reboot, &settings).await;
+    assert!(matches!(outcome, Ok(Outcome::Rebooted { on: Err(_), .. })));
+    assert_eq!(machine.names(), ["on"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_is_no_proof_of_a_cycle_that_was_not_acknowledged() {
+    for kind in [ErrorKind::NoAnswer, ErrorKind::Busy, ErrorKind::PresentState] {
+        let mut machine = Machine::new(PowerState::On);
+        machine.mark = Some(RestartMark { text: "after".into(), by_command: true });
+        machine.command_errors = vec![(kind, false); 100].into();
+        let error = run(&mut machine, Action::Reboot, &by_cycle(false)).await.unwrap_err();
+        assert!(matches!(error, FenceError::CycleUnproven { acknowledged: false, .. }), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cycle_without_proof_is_told_even_where_there_is_no_time_out() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.dropped = usize::MAX;
+    let settings = Settings { power_timeout: None, ..by_cycle(false) };
+    assert!(run(&mut machine, Action::Reboot, &settings).await.is_err());
+    assert!(machine.born.elapsed() <= 21 * SECOND);
 }
 
 #[tokio::test(start_paused = true)]

@@ -144,6 +144,8 @@ pub struct GetSystemRestartCause;
 pub struct RestartCause(pub u8);
 
 impl RestartCause {
+    /// The BMC does not know.
+    pub const UNKNOWN: Self = Self(0);
     /// By a Chassis Control command.
     pub const CHASSIS_CONTROL: Self = Self(1);
 

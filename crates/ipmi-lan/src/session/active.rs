@@ -1,16 +1,18 @@
 use std::time::Instant;
 
-use crate::crypto::SessionKeys;
+use crate::command::CloseSession;
+use crate::crypto::{RakpExchange, SessionKeys};
 use crate::retry::Transmissions;
 use crate::wire::{Datagram, Packet20, PayloadType, RequestMessage, ResponseMessage};
 use crate::{CipherSuite, Error, NoAnswer, Step};
 
 use super::window::ReceiveWindow;
-use super::{Context, Delivery, Request};
+use super::{Context, Delivery, LoggedIn, Request};
 
 /// A session that the BMC activated: every packet is sealed, and only sealed ones are believed.
 pub(super) struct Active {
     suite: CipherSuite,
+    bmc_guid: [u8; 16],
     keys: SessionKeys,
     console_session_id: u32,
     bmc_session_id: u32,
@@ -34,17 +36,13 @@ struct Pending {
 }
 
 impl Active {
-    pub(super) fn new(
-        suite: CipherSuite,
-        keys: SessionKeys,
-        console_session_id: u32,
-        bmc_session_id: u32,
-    ) -> Self {
+    pub(super) fn new(exchange: &RakpExchange, keys: SessionKeys) -> Self {
         Self {
-            suite,
+            suite: exchange.suite,
+            bmc_guid: exchange.bmc_guid,
             keys,
-            console_session_id,
-            bmc_session_id,
+            console_session_id: exchange.console_session_id,
+            bmc_session_id: exchange.bmc_session_id,
             sequence: 0,
             window: ReceiveWindow::default(),
             request_sequence: 0,
@@ -52,8 +50,8 @@ impl Active {
         }
     }
 
-    pub(super) fn suite(&self) -> CipherSuite {
-        self.suite
+    pub(super) fn logged_in(&self) -> LoggedIn {
+        LoggedIn { suite: self.suite, bmc_guid: self.bmc_guid }
     }
 
     pub(super) fn bmc_session_id(&self) -> u32 {
@@ -87,6 +85,18 @@ impl Active {
         };
         self.transmit(context, &pending);
         self.pending = Some(pending);
+    }
+
+    /// Gives the session back, and does not look whether that arrives: the BMC forgets it by itself after a minute.
+    pub(super) fn close_without_waiting(&mut self, context: &mut Context, now: Instant) {
+        let close = CloseSession { session_id: self.bmc_session_id };
+        self.send(context, now, Request::of(&close, Delivery::Once), now);
+        self.pending = None;
+    }
+
+    /// The answer to the request under way that the BMC had no time, if that was the last that came.
+    pub(super) fn take_busy(&mut self) -> Option<ResponseMessage> {
+        self.pending.as_mut()?.busy.take()
     }
 
     /// The answer to the request under way, if this is it.

@@ -1,31 +1,34 @@
 use std::io::ErrorKind;
 use std::time::Instant;
 
-use crate::command::{
-    CloseSession, Command, GetChannelAuthenticationCapabilities, SetSessionPrivilegeLevel,
-};
-use crate::crypto::{RakpExchange, SessionIntegrityKey};
+use crate::command::{Command, SetSessionPrivilegeLevel};
+use crate::crypto::RakpExchange;
 use crate::error::SuiteIds;
 use crate::retry::Transmissions;
-use crate::wire::{
-    Authentication15, Datagram, OpenSessionRequest, OpenSessionResponse, Packet15, Packet20,
-    PayloadType, Rakp1, Rakp2, Rakp3, Rakp4, RequestMessage, ResponseMessage, Role,
-};
+use crate::wire::{Datagram, ResponseMessage};
 use crate::{
-    CipherSuite, CompletionCode, Error, NoAnswer, Password, Privilege, RetryPolicy, RmcpPlusStatus,
-    Step,
+    CipherSuite, CompletionCode, Error, NoAnswer, Privilege, RetryPolicy, RmcpPlusStatus, Step,
 };
 
 use super::active::Active;
+use super::expect::{
+    ExpectCapabilities, ExpectOpenSessionResponse, ExpectRakp2, ExpectRakp4, Verdict,
+    privilege_refused, rakp3,
+};
 use super::{Context, Delivery, Request, SessionConfig};
 
-/// A login under way (IPMI 2.0 §13.14): capabilities, Open Session, RAKP 1 to 4, privilege level.
+/// A login under way (IPMI 2.0 §13.15): capabilities, Open Session, RAKP 1 to 4, privilege level.
 pub(super) struct Login {
     started: Instant,
     deadline: Instant,
-    /// The last time that anything of this login came from the BMC.
-    heard_at: Instant,
+    /// The last time that the login came further than ever before.
+    progress_at: Instant,
+    /// How far that is: see [`Next::rank`].
+    furthest: u8,
+    /// Whether the BMC has answered anything.
     heard: bool,
+    /// What the BMC answered last instead of what was asked for: that it has no time, or no room.
+    complaint: Option<Error>,
     unreachable: Option<ErrorKind>,
     /// Those that the BMC has not refused; the first is the one being proposed.
     suites: Vec<CipherSuite>,
@@ -61,20 +64,6 @@ struct Sent {
     transmissions: Transmissions,
 }
 
-/// What a datagram is to the one who expects something.
-enum Verdict<T> {
-    /// Nothing: somebody else's, a duplicate, a late answer. It changes nothing, and restarts no timer.
-    Stranger,
-    /// What was expected.
-    Accepted(T),
-    /// The BMC does not take the suite.
-    SuiteRefused(RmcpPlusStatus),
-    /// The BMC has lost the thread, most likely because our repetitions crossed its answers.
-    StartAnew,
-    /// The end.
-    Failed(Error),
-}
-
 impl Login {
     pub(super) fn start(context: &mut Context, now: Instant, deadline: Instant) -> Self {
         let [tag, request_sequence] = context.random_bytes();
@@ -84,8 +73,10 @@ impl Login {
         Self {
             started: now,
             deadline,
-            heard_at: now,
+            progress_at: now,
+            furthest: 0,
             heard: false,
+            complaint: None,
             unreachable: None,
             suites: context.config.cipher_suites.clone(),
             refused: Vec::new(),
@@ -111,15 +102,16 @@ impl Login {
         step.min(self.end(retry))
     }
 
-    /// When the login is given up, unless the BMC answers before.
+    /// When the login is given up, unless it comes further before.
     fn end(&self, retry: &RetryPolicy) -> Instant {
-        self.deadline.min(self.heard_at + retry.silence)
+        self.deadline.min(self.progress_at + retry.silence)
     }
 
-    /// The session, if the BMC has activated it already.
+    /// The session, if the BMC may have activated it already.
     pub(super) fn into_active(self) -> Option<Box<Active>> {
         match self.expect {
             Expect::Privilege(active) => Some(active),
+            Expect::Rakp4(_, expect) => Some(Box::new(expect.activate())),
             _ => None,
         }
     }
@@ -130,11 +122,13 @@ impl Login {
         now: Instant,
         datagram: &Datagram,
     ) -> Progress {
+        // Somebody listens on that port.
+        self.unreachable = None;
         let config = context.config;
         let verdict = match &mut self.expect {
             Expect::Capabilities(_, expect) => expect.judge(datagram).map(|()| Next::OpenSession),
             Expect::OpenSessionResponse(_, expect) => {
-                expect.judge(datagram).map(|bmc_session_id| Next::Rakp1 {
+                expect.judge(datagram, config).map(|bmc_session_id| Next::Rakp1 {
                     suite: expect.suite,
                     console_session_id: expect.console_session_id,
                     bmc_session_id,
@@ -148,22 +142,29 @@ impl Login {
                 .map(|()| Next::Privilege(Box::new(expect.activate()))),
             Expect::Privilege(active) => match active.handle_datagram(datagram) {
                 None => Verdict::Stranger,
-                Some(response) => self.judge_privilege(context, &response),
+                Some(response) => judge_privilege(config, &response),
             },
         };
-        if !matches!(verdict, Verdict::Stranger) {
-            self.heard = true;
-            self.heard_at = now;
-        }
+        self.heard |= !matches!(verdict, Verdict::Stranger);
         match verdict {
             Verdict::Stranger => {
                 log::debug!("datagram dropped: not the answer awaited");
                 Progress::Continues(self)
             }
             Verdict::Accepted(next) => self.proceed(context, now, next),
+            Verdict::Busy(error) => {
+                log::debug!("{error}; asking again");
+                self.complaint = Some(error);
+                Progress::Continues(self)
+            }
             Verdict::SuiteRefused(status) => self.propose_next_suite(context, now, status),
             Verdict::StartAnew => self.start_anew(context, now),
-            Verdict::Failed(error) => Progress::Failed(error),
+            Verdict::Failed(error) => {
+                if matches!(self.expect, Expect::Privilege(_)) {
+                    self.close_without_waiting(context, now);
+                }
+                Progress::Failed(error)
+            }
         }
     }
 
@@ -181,26 +182,30 @@ impl Login {
             Expect::OpenSessionResponse(sent, _)
             | Expect::Rakp2(sent, _)
             | Expect::Rakp4(sent, _) => !sent.repeat_if_due(context, now, limit),
-            Expect::Privilege(active) => match active.handle_timeout(context, now) {
-                None => false,
-                Some(Err(error)) => return Progress::Failed(error),
-                Some(Ok(busy)) => {
-                    return Progress::Failed(privilege_refused(context.config, &busy));
-                }
-            },
+            Expect::Privilege(active) => {
+                // Its deadline is the login's, which is not over yet.
+                active.handle_timeout(context, now);
+                false
+            }
         };
         if !is_exhausted {
             self.has_repeated |= self.expect.was_repeated();
             return Progress::Continues(self);
         }
         if matches!(self.expect, Expect::OpenSessionResponse(..)) {
-            // Silence may mean that the BMC drops proposals it does not know.
+            // Some BMCs drop proposals that they do not know, or say that they have no room for them.
             self.suites.rotate_left(1);
         }
+        self.close_without_waiting(context, now);
         self.start_anew(context, now)
     }
 
     fn proceed(mut self: Box<Self>, context: &mut Context, now: Instant, next: Next) -> Progress {
+        self.complaint = None;
+        if next.rank() > self.furthest {
+            self.furthest = next.rank();
+            self.progress_at = now;
+        }
         match next {
             Next::OpenSession => self.open_session(context, now),
             Next::Rakp1 { suite, console_session_id, bmc_session_id } => {
@@ -262,6 +267,7 @@ impl Login {
         let suite = self.suites.remove(0);
         log::debug!("cipher suite {suite} refused: {status}");
         self.refused.push(suite.id());
+        self.progress_at = now;
         if self.suites.is_empty() {
             let suites = SuiteIds(self.refused);
             return Progress::Failed(Error::SuitesRefused { suites, status });
@@ -293,19 +299,11 @@ impl Login {
         Progress::Continues(self)
     }
 
-    fn judge_privilege(
-        &mut self,
-        context: &mut Context,
-        response: &ResponseMessage,
-    ) -> Verdict<Next> {
-        if response.completion == CompletionCode::OK {
-            return Verdict::Accepted(Next::Ready);
-        }
-        self.close_without_waiting(context);
-        Verdict::Failed(privilege_refused(context.config, response))
-    }
-
     fn give_up(mut self, context: &mut Context, now: Instant) -> Progress {
+        if let Expect::Privilege(active) = &mut self.expect {
+            let busy = active.take_busy();
+            self.complaint = busy.map(|response| privilege_refused(context.config, &response));
+        }
         let (step, transmissions) = match &self.expect {
             Expect::Capabilities(sent, _) => (Step::AuthenticationCapabilities, sent.count()),
             Expect::OpenSessionResponse(sent, _) => (Step::OpenSession, sent.count()),
@@ -315,22 +313,23 @@ impl Login {
                 (Step::Command(SetSessionPrivilegeLevel::NAME), active.transmissions())
             }
         };
-        self.close_without_waiting(context);
-        Progress::Failed(Error::NoAnswer(NoAnswer {
+        let no_answer = Error::NoAnswer(NoAnswer {
             step,
             transmissions,
             waited: now.saturating_duration_since(self.started),
             heard_before: self.heard,
             unreachable: self.unreachable.filter(|_| !self.heard),
-        }))
+        });
+        self.close_without_waiting(context, now);
+        Progress::Failed(self.complaint.unwrap_or(no_answer))
     }
 
-    /// A login that fails after the BMC activated the session gives the session back.
-    fn close_without_waiting(&mut self, context: &mut Context) {
-        if let Expect::Privilege(active) = &mut self.expect {
-            let close = CloseSession { session_id: active.bmc_session_id() };
-            let request = Request::of(&close, Delivery::Once);
-            active.send(context, self.heard_at, request, self.deadline);
+    /// A login that ends after the BMC may have activated the session gives the session back.
+    fn close_without_waiting(&mut self, context: &mut Context, now: Instant) {
+        match &mut self.expect {
+            Expect::Privilege(active) => active.close_without_waiting(context, now),
+            Expect::Rakp4(_, expect) => expect.activate().close_without_waiting(context, now),
+            _ => {}
         }
     }
 
@@ -347,6 +346,27 @@ enum Next {
     Rakp3(Box<RakpExchange>),
     Privilege(Box<Active>),
     Ready,
+}
+
+impl Next {
+    /// How far a login has come that takes this step.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::OpenSession => 1,
+            Self::Rakp1 { .. } => 2,
+            Self::Rakp3(_) => 3,
+            Self::Privilege(_) => 4,
+            Self::Ready => 5,
+        }
+    }
+}
+
+fn judge_privilege(config: &SessionConfig, response: &ResponseMessage) -> Verdict<Next> {
+    if response.completion == CompletionCode::OK {
+        Verdict::Accepted(Next::Ready)
+    } else {
+        Verdict::Failed(privilege_refused(config, response))
+    }
 }
 
 impl Sent {
@@ -381,295 +401,5 @@ impl Expect {
             }
             Self::Capabilities(..) | Self::Privilege(_) => false,
         }
-    }
-}
-
-impl<T> Verdict<T> {
-    fn map<U>(self, accepted: impl FnOnce(T) -> U) -> Verdict<U> {
-        match self {
-            Self::Stranger => Verdict::Stranger,
-            Self::Accepted(value) => Verdict::Accepted(accepted(value)),
-            Self::SuiteRefused(status) => Verdict::SuiteRefused(status),
-            Self::StartAnew => Verdict::StartAnew,
-            Self::Failed(error) => Verdict::Failed(error),
-        }
-    }
-}
-
-/// Awaits the answer to Get Channel Authentication Capabilities (IPMI 2.0 §22.13).
-struct ExpectCapabilities {
-    request_sequence: u8,
-}
-
-impl ExpectCapabilities {
-    fn request(&self, privilege: Privilege) -> Vec<u8> {
-        let command = GetChannelAuthenticationCapabilities { extended: true, privilege };
-        let message = RequestMessage {
-            network_function: GetChannelAuthenticationCapabilities::NETWORK_FUNCTION,
-            command: GetChannelAuthenticationCapabilities::NUMBER,
-            sequence: self.request_sequence,
-            data: command.to_data(),
-        };
-        Datagram::Ipmi15(Packet15::sessionless(message.to_bytes())).to_bytes()
-    }
-
-    /// Nothing vouches for this answer. It decides only whether IPMI 2.0 is worth trying.
-    fn judge(&self, datagram: &Datagram) -> Verdict<()> {
-        let Some(response) = self.response(datagram) else { return Verdict::Stranger };
-        match response.completion {
-            CompletionCode::OK => {}
-            // A BMC that knows no extended data is one of IPMI 1.5.
-            CompletionCode::INVALID_DATA_FIELD => return Verdict::Failed(Error::NoIpmi20),
-            code if code.is_transient() => return Verdict::Stranger,
-            code => {
-                return Verdict::Failed(Error::Refused {
-                    command: GetChannelAuthenticationCapabilities::NAME,
-                    network_function: GetChannelAuthenticationCapabilities::NETWORK_FUNCTION
-                        .number(),
-                    number: GetChannelAuthenticationCapabilities::NUMBER,
-                    code,
-                });
-            }
-        }
-        let command =
-            GetChannelAuthenticationCapabilities { extended: true, privilege: Privilege::User };
-        match command.parse_response(&response.data) {
-            Ok(capabilities) if capabilities.ipmi20 => Verdict::Accepted(()),
-            Ok(_) => Verdict::Failed(Error::NoIpmi20),
-            Err(_) => Verdict::Stranger,
-        }
-    }
-
-    fn response(&self, datagram: &Datagram) -> Option<ResponseMessage> {
-        let Datagram::Ipmi15(Packet15 {
-            authentication: Authentication15::None,
-            session_id: 0,
-            payload,
-            ..
-        }) = datagram
-        else {
-            return None;
-        };
-        ResponseMessage::parse(payload).ok().filter(|response| {
-            response.network_function == GetChannelAuthenticationCapabilities::NETWORK_FUNCTION
-                && response.command == GetChannelAuthenticationCapabilities::NUMBER
-                && response.sequence == self.request_sequence
-        })
-    }
-}
-
-/// Awaits Open Session Response (IPMI 2.0 §13.18).
-struct ExpectOpenSessionResponse {
-    tag: u8,
-    suite: CipherSuite,
-    console_session_id: u32,
-}
-
-impl ExpectOpenSessionResponse {
-    fn request(&self, privilege: Privilege) -> Vec<u8> {
-        let request = OpenSessionRequest {
-            tag: self.tag,
-            // The level itself, not "the highest": some BMCs hash this one instead of RAKP 1's.
-            privilege: Some(privilege),
-            console_session_id: self.console_session_id,
-            algorithms: self.suite.algorithms(),
-        };
-        sessionless(PayloadType::OpenSessionRequest, request.to_bytes())
-    }
-
-    /// The BMC's session id.
-    fn judge(&self, datagram: &Datagram) -> Verdict<u32> {
-        let Some(payload) = payload(datagram, PayloadType::OpenSessionResponse) else {
-            return Verdict::Stranger;
-        };
-        match OpenSessionResponse::parse(payload) {
-            Ok(OpenSessionResponse::Accepted {
-                tag,
-                console_session_id,
-                bmc_session_id,
-                algorithms,
-                ..
-            }) if tag == self.tag
-                && console_session_id == self.console_session_id
-                && bmc_session_id != 0 =>
-            {
-                if algorithms == self.suite.algorithms() {
-                    Verdict::Accepted(bmc_session_id)
-                } else {
-                    Verdict::Failed(Error::AlgorithmsChanged)
-                }
-            }
-            Ok(OpenSessionResponse::Refused { tag, status, console_session_id })
-                if tag == self.tag && is_or_unset(console_session_id, self.console_session_id) =>
-            {
-                Verdict::SuiteRefused(status)
-            }
-            _ => Verdict::Stranger,
-        }
-    }
-}
-
-/// Awaits RAKP 2 (IPMI 2.0 §13.21).
-struct ExpectRakp2 {
-    tag: u8,
-    suite: CipherSuite,
-    console_session_id: u32,
-    bmc_session_id: u32,
-    console_random: [u8; 16],
-}
-
-impl ExpectRakp2 {
-    fn rakp1(&self, config: &SessionConfig) -> Vec<u8> {
-        let rakp1 = Rakp1 {
-            tag: self.tag,
-            bmc_session_id: self.bmc_session_id,
-            console_random: self.console_random,
-            role: role(config),
-            username: config.username,
-        };
-        sessionless(PayloadType::Rakp1, rakp1.to_bytes())
-    }
-
-    /// The exchange so far, once its code has proved that the BMC knows the password.
-    fn judge(
-        &self,
-        datagram: &Datagram,
-        config: &SessionConfig,
-        has_repeated: bool,
-    ) -> Verdict<RakpExchange> {
-        let Some(payload) = payload(datagram, PayloadType::Rakp2) else { return Verdict::Stranger };
-        match Rakp2::parse(payload) {
-            Ok(Rakp2::Accepted { tag, console_session_id, bmc_random, bmc_guid, code })
-                if tag == self.tag && console_session_id == self.console_session_id =>
-            {
-                let exchange = RakpExchange {
-                    suite: self.suite,
-                    console_session_id,
-                    bmc_session_id: self.bmc_session_id,
-                    console_random: self.console_random,
-                    bmc_random,
-                    bmc_guid,
-                    role: role(config),
-                    username: config.username,
-                };
-                if exchange.is_rakp2_genuine(&config.password, &code) {
-                    Verdict::Accepted(exchange)
-                } else {
-                    Verdict::Failed(Error::WrongPassword)
-                }
-            }
-            Ok(Rakp2::Refused { tag, status, console_session_id })
-                if tag == self.tag && is_or_unset(console_session_id, self.console_session_id) =>
-            {
-                refused(Step::Rakp1, status, config, has_repeated)
-            }
-            _ => Verdict::Stranger,
-        }
-    }
-}
-
-/// Awaits RAKP 4 (IPMI 2.0 §13.23).
-struct ExpectRakp4 {
-    tag: u8,
-    exchange: RakpExchange,
-    key: SessionIntegrityKey,
-}
-
-impl ExpectRakp4 {
-    fn judge(
-        &self,
-        datagram: &Datagram,
-        config: &SessionConfig,
-        has_repeated: bool,
-    ) -> Verdict<()> {
-        let Some(payload) = payload(datagram, PayloadType::Rakp4) else { return Verdict::Stranger };
-        let expected_id = self.exchange.console_session_id;
-        match Rakp4::parse(payload) {
-            Ok(Rakp4::Accepted { tag, console_session_id, code })
-                if tag == self.tag && console_session_id == expected_id =>
-            {
-                if self.key.is_rakp4_genuine(&code) {
-                    Verdict::Accepted(())
-                } else {
-                    Verdict::Failed(Error::WrongKg { kg_given: config.kg.is_some() })
-                }
-            }
-            Ok(Rakp4::Refused { tag, status, console_session_id })
-                if tag == self.tag && is_or_unset(console_session_id, expected_id) =>
-            {
-                refused(Step::Rakp3, status, config, has_repeated)
-            }
-            _ => Verdict::Stranger,
-        }
-    }
-
-    fn activate(&self) -> Active {
-        Active::new(
-            self.exchange.suite,
-            self.key.session_keys(),
-            self.exchange.console_session_id,
-            self.exchange.bmc_session_id,
-        )
-    }
-}
-
-fn rakp3(tag: u8, exchange: &RakpExchange, password: &Password) -> Vec<u8> {
-    let rakp3 = Rakp3 {
-        tag,
-        status: RmcpPlusStatus::NO_ERRORS,
-        bmc_session_id: exchange.bmc_session_id,
-        code: exchange.rakp3_code(password),
-    };
-    sessionless(PayloadType::Rakp3, rakp3.to_bytes())
-}
-
-/// A refusal of RAKP 1 or 3. After a repetition the BMC may complain of a session that the first transmission has
-/// carried on already, or have drawn another random number (OpenBMC does for each RAKP 1); a new session helps.
-fn refused<T>(
-    step: Step,
-    status: RmcpPlusStatus,
-    config: &SessionConfig,
-    has_repeated: bool,
-) -> Verdict<T> {
-    let is_confusion = matches!(
-        status,
-        RmcpPlusStatus::INVALID_SESSION_ID
-            | RmcpPlusStatus::INACTIVE_SESSION_ID
-            | RmcpPlusStatus::INVALID_INTEGRITY_CHECK
-    );
-    if is_confusion && has_repeated {
-        return Verdict::StartAnew;
-    }
-    Verdict::Failed(Error::LoginRefused { step, status, privilege: config.privilege })
-}
-
-fn privilege_refused(config: &SessionConfig, response: &ResponseMessage) -> Error {
-    Error::PrivilegeRefused { privilege: config.privilege, code: response.completion }
-}
-
-fn role(config: &SessionConfig) -> Role {
-    Role { privilege: config.privilege, name_only: true }
-}
-
-fn is_or_unset(session_id: Option<u32>, expected: u32) -> bool {
-    matches!(session_id, None | Some(0)) || session_id == Some(expected)
-}
-
-fn sessionless(payload_type: PayloadType, payload: Vec<u8>) -> Vec<u8> {
-    Datagram::Ipmi20(Packet20::sessionless(payload_type, payload)).to_bytes()
-}
-
-/// The payload of a packet of this type outside any session.
-fn payload(datagram: &Datagram, expected: PayloadType) -> Option<&[u8]> {
-    match datagram {
-        Datagram::Ipmi20(Packet20 {
-            payload_type,
-            session_id: 0,
-            encrypted: false,
-            trailer: None,
-            payload,
-            ..
-        }) if *payload_type == expected => Some(payload),
-        _ => None,
     }
 }

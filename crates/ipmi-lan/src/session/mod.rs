@@ -12,6 +12,7 @@
 //! ```
 
 mod active;
+mod expect;
 mod login;
 mod window;
 
@@ -73,7 +74,7 @@ pub enum Output {
 #[derive(Debug)]
 pub enum Event {
     /// The session is there, at the privilege level asked for.
-    LoggedIn(CipherSuite),
+    LoggedIn(LoggedIn),
     /// The login failed; the session has ended.
     LoginFailed(Error),
     /// The BMC answered the request, with whatever completion code.
@@ -82,6 +83,15 @@ pub enum Event {
     Unanswered(Error),
     /// The session has ended.
     Closed,
+}
+
+/// What a login has found out, vouched for by the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// The cipher suite of the session.
+    pub suite: CipherSuite,
+    /// The BMC's GUID (IPMI 2.0 §13.21), by which it can be told from another one. Some BMCs have all zeros.
+    pub bmc_guid: [u8; 16],
 }
 
 /// A request for [`Session::request`].
@@ -203,6 +213,18 @@ impl<R: CryptoRng> Session<R> {
         }
     }
 
+    /// Ends the session without waiting: an active one is closed at the BMC, if the one datagram for that arrives.
+    pub fn abandon(&mut self, now: Instant) {
+        let active = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Active(active) | State::Closing(active) => Some(active),
+            State::LoggingIn(login) => login.into_active(),
+            State::Ended => None,
+        };
+        if let Some(mut active) = active {
+            active.close_without_waiting(&mut self.context(), now);
+        }
+    }
+
     fn start_closing(&mut self, now: Instant, mut active: Box<Active>) {
         let close = CloseSession { session_id: active.bmc_session_id() };
         let request = Request::of(&close, Delivery::Repeated);
@@ -256,9 +278,9 @@ impl<R: CryptoRng> Session<R> {
         match progress {
             Progress::Continues(login) => self.state = State::LoggingIn(login),
             Progress::LoggedIn(active) => {
-                let suite = active.suite();
+                let logged_in = active.logged_in();
                 self.state = State::Active(active);
-                self.event(Event::LoggedIn(suite));
+                self.event(Event::LoggedIn(logged_in));
             }
             Progress::Failed(error) => self.event(Event::LoginFailed(error)),
         }

@@ -54,7 +54,10 @@ fn every_answer_may_be_late() {
 #[test]
 fn late_answers_of_a_bmc_with_a_new_random_number_for_each_rakp_1_are_survived() {
     for delay in [260, 400, 900] {
-        let mut pair = Pair::new(move |from, datagram| match from {
+        let mut config = config();
+        // Each attempt takes four answers, and the third attempt has the patience for them.
+        config.retry.silence = 20 * SECOND;
+        let mut pair = Pair::with(config, bmc_config(), 1, move |from, datagram| match from {
             From::Console => as_it_is(datagram),
             From::Bmc => vec![(delay * MILLISECOND, datagram.to_vec())],
         });

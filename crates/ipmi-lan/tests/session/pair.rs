@@ -82,7 +82,7 @@ impl Pair {
 
     pub fn log_in(&mut self) -> Result<CipherSuite, Error> {
         match self.next_event() {
-            Event::LoggedIn(suite) => Ok(suite),
+            Event::LoggedIn(logged_in) => Ok(logged_in.suite),
             Event::LoginFailed(error) => Err(error),
             event => panic!("{event:?}"),
         }
@@ -111,6 +111,16 @@ impl Pair {
         self.session.close(self.now);
         let event = self.next_event();
         assert!(matches!(event, Event::Closed), "{event:?}");
+    }
+
+    /// Lets everything arrive that is on its way.
+    pub fn settle(&mut self) {
+        while let Output::Transmit(datagram) = self.session.poll_output() {
+            self.carry(From::Console, &datagram);
+        }
+        while let Some((at, ..)) = self.in_flight.first() {
+            self.wait(*at);
+        }
     }
 
     pub fn elapsed(&self) -> Duration {

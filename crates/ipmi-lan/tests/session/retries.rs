@@ -22,8 +22,7 @@ fn a_silent_bmc_is_asked_six_times_in_five_seconds() {
     assert_eq!(pair.elapsed(), 5 * SECOND);
     assert_eq!(
         error.to_string(),
-        "timed out after 5.0 s: no answer to Get Channel Authentication Capabilities (sent 6 times); check the \
-         address, the network, and whether IPMI over LAN is enabled"
+        "timed out after 5.0 s: no answer to Get Channel Authentication Capabilities (sent 6 times)"
     );
 }
 

@@ -1,5 +1,6 @@
 //! A BMC as a fence device. The only file of this crate that knows the crate ipmi-lan.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use ipmi_lan::command::{
 };
 use ipmi_lan::session::{Delivery, SessionConfig};
 use ipmi_lan::{
-    CipherSuite, Client, CompletionCode, CredentialError, Error, Kg, Password, Privilege,
-    RetryPolicy, Username, resolve,
+    CipherSuite, Client, CompletionCode, CredentialError, Error, Kg, LoggedIn, NoAnswer, Password,
+    Privilege, RetryPolicy, RmcpPlusStatus, Step, Username, resolve,
 };
 use tokio::time::Instant;
 
@@ -21,7 +22,7 @@ const SESSION_LOST_AFTER: Duration = Duration::from_secs(4);
 /// How long a power cycle may go unacknowledged. Short, because while it is waited for nobody watches, and power may
 /// be off for no more than a second.
 const CYCLE_ACKNOWLEDGED_AFTER: Duration = Duration::from_millis(500);
-/// The login time-out where the user has none: about what ipmitool takes to give up.
+/// The login time-out where the user has none.
 const WITHOUT_LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes the device that a configuration describes; connects nothing.
@@ -35,7 +36,7 @@ pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError>
         port: port(config)?,
         lanplus: config.is_set("lanplus"),
         config: session_config(config)?,
-        found_at: None,
+        found: None,
         client: None,
     }))
 }
@@ -46,10 +47,17 @@ struct Bmc {
     port: u16,
     lanplus: bool,
     config: SessionConfig,
-    /// Where the first login of this operation succeeded. A later one goes nowhere else: what another machine says of
-    /// its power is no answer.
-    found_at: Option<SocketAddr>,
+    /// Who answered the first login of this operation. A later one goes nowhere else: what another machine says of its
+    /// power is no answer.
+    found: Option<Found>,
     client: Option<Client>,
+}
+
+/// A BMC that knows the password.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Found {
+    address: SocketAddr,
+    guid: [u8; 16],
 }
 
 #[async_trait]
@@ -77,16 +85,23 @@ impl Device for Bmc {
 
     async fn cycle(&mut self, deadline: Instant) -> Result<(), DeviceError> {
         let command = ChassisControl(PowerControl::PowerCycle);
-        self.execute_once(&command, deadline, CYCLE_ACKNOWLEDGED_AFTER).await
+        self.execute_within(&command, Delivery::Once, deadline, CYCLE_ACKNOWLEDGED_AFTER).await
     }
 
     async fn diagnostic_interrupt(&mut self, deadline: Instant) -> Result<(), DeviceError> {
         let command = ChassisControl(PowerControl::DiagnosticInterrupt);
-        self.execute_once(&command, deadline, SESSION_LOST_AFTER).await
+        self.execute_within(&command, Delivery::Once, deadline, SESSION_LOST_AFTER).await
     }
 
     async fn restart_mark(&mut self, deadline: Instant) -> Result<RestartMark, DeviceError> {
-        let cause = self.execute(&GetSystemRestartCause, deadline).await?;
+        let patience = deadline.saturating_duration_since(Instant::now());
+        let cause = self
+            .execute_within(&GetSystemRestartCause, Delivery::Repeated, deadline, patience)
+            .await?;
+        if cause == RestartCause::UNKNOWN {
+            let reason = "the BMC does not know the cause of the last restart";
+            return Err(DeviceError::new(ErrorKind::Unsupported, reason));
+        }
         Ok(RestartMark {
             text: format!("restart cause {}", cause.0),
             by_command: cause == RestartCause::CHASSIS_CONTROL,
@@ -118,20 +133,21 @@ impl Bmc {
             match client.execute(command, Delivery::Repeated, until.into_std()).await {
                 Err(Error::NoAnswer(no_answer)) => {
                     if Instant::now() >= deadline {
-                        return Err(Error::NoAnswer(no_answer).into());
+                        return Err(explained(Error::NoAnswer(no_answer)));
                     }
-                    self.client = None;
                     log::info!("{}: {no_answer}; logging in again", self.address());
+                    self.abandon().await;
                 }
-                result => return result.map_err(DeviceError::from),
+                result => return result.map_err(explained),
             }
         }
     }
 
-    /// A command that must not be sent twice.
-    async fn execute_once<C>(
+    /// A command that goes unanswered when `patience` is over, without opening a new session for it.
+    async fn execute_within<C>(
         &mut self,
         command: &C,
+        delivery: Delivery,
         deadline: Instant,
         patience: Duration,
     ) -> Result<C::Response, DeviceError>
@@ -141,7 +157,7 @@ impl Bmc {
     {
         let client = self.logged_in(deadline).await?;
         let until = deadline.min(Instant::now() + patience);
-        Ok(client.execute(command, Delivery::Once, until.into_std()).await?)
+        client.execute(command, delivery, until.into_std()).await.map_err(explained)
     }
 
     async fn logged_in(&mut self, deadline: Instant) -> Result<&mut Client, DeviceError> {
@@ -153,49 +169,69 @@ impl Bmc {
         })
     }
 
-    /// Logs in at the first address of the host where somebody answers. The client is kept while the login is under
-    /// way, so that [`Device::close`] can give back a session that is half there.
+    /// Logs in where the last login was, or else at the first address of the host where somebody answers. The client is
+    /// kept while the login is under way, so that [`Device::close`] can give back a session that is half there.
     async fn login(&mut self, deadline: Instant) -> Result<(), DeviceError> {
-        let addresses = match self.found_at {
-            Some(address) => vec![address],
-            None => resolve(&self.host, self.port, deadline.into_std()).await?,
-        };
         let mut last = None;
-        for address in &addresses {
-            match self.login_at(*address, addresses.len(), deadline).await {
-                Ok(suite) => {
-                    self.found_at = Some(*address);
-                    self.log_login(*address, suite);
-                    return Ok(());
-                }
+        for address in self.addresses(deadline).await? {
+            match self.login_at(address, deadline).await {
+                Ok((found, suite)) => return self.keep_to(found, suite).await,
                 Err(error) => {
-                    self.client = None;
+                    self.abandon().await;
                     log::info!("{address}: {error}");
-                    let is_answer = !matches!(error, Error::NoAnswer(_) | Error::System { .. });
+                    let is_silent = matches!(
+                        error,
+                        Error::NoAnswer(NoAnswer { heard_before: false, .. })
+                            | Error::System { .. }
+                    );
                     last = Some(error);
-                    if is_answer {
+                    if !is_silent {
                         break;
                     }
                 }
             }
         }
-        Err(last.map_or_else(
-            || DeviceError::new(ErrorKind::NoAnswer, "the host has no address"),
-            DeviceError::from,
-        ))
+        let no_address = || DeviceError::new(ErrorKind::NoAnswer, "the host has no address");
+        Err(last.map_or_else(no_address, explained))
+    }
+
+    /// One address of each family, for a machine has both; two of one family may be two machines.
+    async fn addresses(&self, deadline: Instant) -> Result<Vec<SocketAddr>, DeviceError> {
+        if let Some(found) = self.found {
+            return Ok(vec![found.address]);
+        }
+        let all = resolve(&self.host, self.port, deadline.into_std()).await.map_err(explained)?;
+        let is_v6 = all.first().is_some_and(SocketAddr::is_ipv6);
+        let other = all.iter().find(|address| address.is_ipv6() != is_v6);
+        Ok(all.first().into_iter().chain(other).copied().collect())
     }
 
     async fn login_at(
         &mut self,
         address: SocketAddr,
-        addresses: usize,
         deadline: Instant,
-    ) -> Result<CipherSuite, Error> {
-        let mut config = self.config.clone();
-        // Several addresses share the time that one would have.
-        config.retry.silence /= u32::try_from(addresses).unwrap_or(1).max(1);
-        let client = Client::open(address, config, deadline.into_std()).await?;
-        self.client.insert(client).login().await
+    ) -> Result<(Found, CipherSuite), Error> {
+        let client = Client::open(address, self.config.clone(), deadline.into_std()).await?;
+        let client = self.client.insert(client);
+        let LoggedIn { suite, bmc_guid } = client.login().await?;
+        Ok((Found { address, guid: bmc_guid }, suite))
+    }
+
+    async fn keep_to(&mut self, found: Found, suite: CipherSuite) -> Result<(), DeviceError> {
+        if *self.found.get_or_insert(found) != found {
+            self.close().await;
+            let reason =
+                "another BMC answers there now: its GUID differs from that of the first login";
+            return Err(DeviceError::new(ErrorKind::Denied, reason));
+        }
+        self.log_login(found.address, suite);
+        Ok(())
+    }
+
+    async fn abandon(&mut self) {
+        if let Some(client) = self.client.take() {
+            client.abandon().await;
+        }
     }
 
     fn log_login(&self, address: SocketAddr, suite: CipherSuite) {
@@ -209,28 +245,79 @@ impl Bmc {
     }
 }
 
-impl From<Error> for DeviceError {
-    fn from(error: Error) -> Self {
-        let kind = match &error {
-            Error::NoAnswer(_) | Error::Resolve(_) | Error::System { .. } => ErrorKind::NoAnswer,
-            Error::Refused { code, .. } if code.is_transient() => ErrorKind::Busy,
-            Error::Refused { code: CompletionCode::NOT_SUPPORTED_IN_PRESENT_STATE, .. } => {
-                ErrorKind::PresentState
-            }
-            Error::Refused {
-                code: CompletionCode::INVALID_COMMAND | CompletionCode::INVALID_DATA_FIELD,
-                ..
-            } => ErrorKind::Unsupported,
-            _ => ErrorKind::Refused,
-        };
-        Self::new(kind, error)
+/// The error with what to try, in terms of this agent's parameters.
+fn explained(error: Error) -> DeviceError {
+    let kind = kind(&error);
+    match advice(&error) {
+        Some(advice) => DeviceError::new(kind, format!("{error}; {advice}")),
+        None => DeviceError::new(kind, error),
     }
+}
+
+fn kind(error: &Error) -> ErrorKind {
+    match error {
+        Error::NoAnswer(_) | Error::Resolve(_) | Error::System { .. } => ErrorKind::NoAnswer,
+        Error::LoginRefused { status, .. } if status.is_transient() => ErrorKind::Busy,
+        Error::Refused { code, .. } if code.is_transient() => ErrorKind::Busy,
+        Error::Refused { code: CompletionCode::NOT_SUPPORTED_IN_PRESENT_STATE, .. } => {
+            ErrorKind::PresentState
+        }
+        Error::Refused { code: CompletionCode::INSUFFICIENT_PRIVILEGE, .. } => ErrorKind::Denied,
+        Error::Refused {
+            code: CompletionCode::INVALID_COMMAND | CompletionCode::INVALID_DATA_FIELD,
+            ..
+        } => ErrorKind::Unsupported,
+        Error::Refused { .. } | Error::Malformed { .. } => ErrorKind::Refused,
+        _ => ErrorKind::Denied,
+    }
+}
+
+fn advice(error: &Error) -> Option<&'static str> {
+    Some(match error {
+        Error::NoAnswer(NoAnswer { heard_before: true, step: Step::Rakp1, .. }) => {
+            "some BMCs do not answer users they do not know: check username and privlvl"
+        }
+        Error::NoAnswer(NoAnswer { heard_before: true, .. }) => return None,
+        Error::NoAnswer(NoAnswer {
+            unreachable: Some(io::ErrorKind::ConnectionRefused), ..
+        }) => "check ipport and whether IPMI over LAN is enabled",
+        Error::NoAnswer(NoAnswer { unreachable: Some(_), .. }) => {
+            "check the address and the network"
+        }
+        Error::NoAnswer(_) => {
+            "check the address, the network, and whether IPMI over LAN is enabled"
+        }
+        Error::NoIpmi20 => "enable it in the BMC's settings; this version does not speak IPMI 1.5",
+        Error::SuitesRefused { .. } => {
+            "choose another suite with cipher=, or enable one on the BMC"
+        }
+        Error::LoginRefused { status: RmcpPlusStatus::UNAUTHORIZED_NAME, .. } => {
+            "no such user on the BMC, or not enabled for LAN: check username"
+        }
+        Error::LoginRefused {
+            status: RmcpPlusStatus::INVALID_ROLE | RmcpPlusStatus::UNAUTHORIZED_ROLE,
+            ..
+        } => "the user may not log in at that level: try a lower privlvl",
+        Error::LoginRefused { status, .. } if status.is_transient() => {
+            "the BMC's session table is full: try again in a minute"
+        }
+        Error::WrongPassword => "check password and username",
+        Error::WrongKg { kg_given: true } => "check hexadecimal_kg",
+        Error::WrongKg { kg_given: false } => "the BMC has a Kg set, give it with hexadecimal_kg",
+        Error::PrivilegeRefused { .. } => {
+            "try a lower privlvl, or raise the user's limit on the BMC"
+        }
+        Error::Refused { code: CompletionCode::INSUFFICIENT_PRIVILEGE, .. } => {
+            "switching power takes privlvl=operator or administrator"
+        }
+        _ => return None,
+    })
 }
 
 fn host(config: &AgentConfig) -> Result<String, ConfigError> {
     let host = config
         .text("ip")
-        .ok_or(ConfigError::Missing { what: "the address of the BMC", parameter: "ip" })?;
+        .ok_or(ConfigError::Missing { what: "the fence address", parameter: "ip" })?;
     // An IPv6 address may be written in brackets, as in an URL.
     let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     Ok(literal.unwrap_or(&host).to_owned())
@@ -249,6 +336,9 @@ fn session_config(config: &AgentConfig) -> Result<SessionConfig, ConfigError> {
         |parameter| move |error: CredentialError| unusable(parameter, error.to_string());
     let username = config.text("username").unwrap_or_default();
     let password = config.secret("password");
+    if password.is_none() {
+        log::warn!("no password is given: anybody can answer for a BMC that takes an empty one");
+    }
     let password = password.as_ref().map_or("", |password| password.expose());
     let kg = config.secret("hexadecimal_kg");
     Ok(SessionConfig {

@@ -167,9 +167,9 @@ fn device(name: &Name) -> Vec<Parameter> {
         },
         switch(
             // This agent's own: the Python agents take the acknowledgement always.
-            "accept_unverified_cycle",
+            "unverified_cycle",
             None,
-            "accept-unverified-cycle",
+            "unverified-cycle",
             "With method=cycle, take the BMC's acknowledgement for success when nothing proves that power was off. \
              DANGEROUS: the node may still be running.",
         ),
