@@ -530,6 +530,11 @@ fn command_line_cases() -> Vec<Case> {
         on("ambiguous prefix").command_line("{bmc} --pass secret -o status"),
         on("ambiguous prefix that is whole").command_line("{bmc} --verbose -o status"),
         on("words left over").command_line("over {bmc} left -o status"),
+        on("a word and no action").command_line("{bmc} status").differs(
+            "misspelt-action",
+            REBOOTED,
+            FAILS,
+        ),
         on("words after two dashes").command_line("{bmc} -o status -- -o off"),
         on("a dash").command_line("{bmc} - -o status"),
         on("unknown long option").command_line("{bmc} -o status --fly"),

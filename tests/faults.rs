@@ -302,7 +302,7 @@ fn one_session_and_few_datagrams_serve_an_action() {
     for (lines, most) in [
         (&["action=status"][..], 14),
         (&["action=monitor"], 14),
-        (&["action=off", "power_wait=0"], 18),
+        (&["action=off", "power_wait=0"], 20),
         (&["action=reboot", "power_wait=0"], 26),
         (&["action=list"], 0),
     ] {

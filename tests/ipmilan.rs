@@ -198,7 +198,10 @@ fn a_command_that_the_bmc_refuses_fails_with_its_code() {
 fn wrong_credentials_are_told_apart() {
     let bmc = IpmiSim::start();
     for (line, words) in [
-        ("username=nobody", "RAKP 1 refused: unauthorized name (0x0d)"),
+        (
+            "username=nobody",
+            "RAKP 1 for privilege level administrator refused: unauthorized name (0x0d)",
+        ),
         ("password=wrong", "wrong password"),
         ("password=", "wrong password"),
         ("cipher=17", "Open Session refused for cipher suite 17"),

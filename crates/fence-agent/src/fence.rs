@@ -49,7 +49,7 @@ async fn fence(
     let delay = config.seconds("delay").unwrap_or_default();
     let acting = act(device.as_mut(), action, &settings, delay);
     let exit = match unless(interruption, acting).await {
-        Ok(outcome) => report(&outcome, stdout),
+        Ok(outcome) => report(&outcome, &device.address(), stdout),
         Err(failure) => failure.at(device.address()).report(),
     };
     // Only now: the caller may be in a hurry, and this changes nothing.

@@ -10,13 +10,13 @@ use crate::exit::Exit;
 ///
 /// The outcome stands even if nobody reads the line: the exit code tells of it too, and a caller who is told of a
 /// failure instead would fence again.
-pub(crate) fn report(outcome: &Outcome, stdout: &mut dyn Write) -> Exit {
+pub(crate) fn report(outcome: &Outcome, address: &str, stdout: &mut dyn Write) -> Exit {
     if let Some(line) = line(outcome)
         && let Err(error) = print(stdout, &format!("{line}\n"))
     {
         log::warn!("cannot write '{line}' to standard output: {error}");
     }
-    log_remarks(outcome);
+    log_remarks(outcome, address);
     exit(outcome)
 }
 
@@ -54,19 +54,21 @@ fn exit(outcome: &Outcome) -> Exit {
     }
 }
 
-fn log_remarks(outcome: &Outcome) {
+fn log_remarks(outcome: &Outcome, address: &str) {
     let Outcome::Rebooted { proof, on } = outcome else {
         return;
     };
     match proof {
         OffProof::Seen(_) => {}
-        OffProof::Restarted(restart) => log::info!("the machine restarted: {}", restart.text()),
+        OffProof::Restarted(restart) => {
+            log::info!("{address}: the machine restarted: {}", restart.text())
+        }
         OffProof::Unverified(_) => log::warn!(
-            "nothing proves that power was off: the acknowledgement of the device was taken for it, as configured"
+            "{address}: nothing proves that power was off: the acknowledgement of the device was taken for it, as configured"
         ),
     }
     if let Err(error) = on {
-        log::error!("the machine was fenced, but powering it on again failed: {error}");
+        log::error!("{address}: the machine was fenced, but powering it on again failed: {error}");
     }
 }
 
@@ -123,7 +125,7 @@ mod tests {
         let run = run(PowerState::On, Behaviour::StaysOff, "action=reboot");
         assert_eq!((run.exit, run.stdout.as_str()), (Exit::Success, "Success: Rebooted\n"));
         let [line] = run.stderr()[..] else { panic!("{:?}", run.logs) };
-        assert!(line.starts_with("ERROR: the machine was fenced, but "), "{line}");
+        assert!(line.starts_with("ERROR: test: the machine was fenced, but "), "{line}");
         assert!(line.contains("no power supply"), "{line}");
     }
 
@@ -133,6 +135,6 @@ mod tests {
         let run = run(PowerState::On, Behaviour::Obeys, cycle);
         assert_eq!((run.exit, run.stdout.as_str()), (Exit::Success, "Success: Rebooted\n"));
         let [line] = run.stderr()[..] else { panic!("{:?}", run.logs) };
-        assert!(line.starts_with("WARNING: nothing proves that power was off"), "{line}");
+        assert!(line.starts_with("WARNING: test: nothing proves that power was off"), "{line}");
     }
 }

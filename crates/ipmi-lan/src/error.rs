@@ -37,15 +37,11 @@ pub enum Error {
         privilege: Privilege,
     },
     /// The BMC proved no knowledge of the password.
-    #[error(
-        "wrong password: the BMC's answer to {step} does not fit the user name and password given",
-        step = Step::Rakp1
-    )]
+    #[error("wrong password: the BMC's RAKP 2 does not fit the user name and password given")]
     WrongPassword,
     /// User name and password fit, the session key does not.
     #[error(
-        "wrong Kg key: user name and password fit, but the BMC's answer to {step} does not fit the session key",
-        step = Step::Rakp3
+        "wrong Kg key: user name and password fit, but the BMC's RAKP 4 does not fit the session key"
     )]
     WrongKg {
         /// Whether a Kg was given.

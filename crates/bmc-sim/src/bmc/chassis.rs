@@ -5,6 +5,9 @@ use ipmi_lan::command::{PowerControl, RestartCause};
 
 use crate::{Config, Event, EventKind, Power};
 
+/// Power-up by the power push button (IPMI 2.0 §28.11, table 28-11): how the machine was started once.
+const POWER_BUTTON: RestartCause = RestartCause(3);
+
 /// The machine that the BMC watches over. It moves on only when asked, up to the instant that it is told.
 pub(super) struct Chassis {
     power: Power,
@@ -25,7 +28,7 @@ enum Step {
 
 impl Chassis {
     pub(super) fn new(power: Power) -> Self {
-        Self { power, restart_cause: RestartCause(0), scheduled: Vec::new() }
+        Self { power, restart_cause: POWER_BUTTON, scheduled: Vec::new() }
     }
 
     pub(super) fn power(&self) -> Power {

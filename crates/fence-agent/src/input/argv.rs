@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use fencing::{Agent, Argument, Parameter};
 use zeroize::Zeroizing;
@@ -16,12 +17,21 @@ pub(super) fn parse(agent: &Agent, arguments: Vec<OsString>) -> Result<Input, In
     let arguments = utf8(arguments)?;
     let matches =
         command(agent).try_get_matches_from(arguments).map_err(|error| explain(&error, agent))?;
+    let left_over = left_over(&matches);
+    // Without an action the default is carried out, which powers a machine off. A forgotten -o must not do that.
+    if left_over.is_some() && !is_given("action", &matches) && agent.parameter("action").is_some() {
+        return Err(InputError::WordWithoutAction);
+    }
     Ok(Input {
         given: agent.parameters.iter().filter_map(|row| given(row, &matches)).collect(),
-        warnings: left_over(&matches).into_iter().collect(),
+        warnings: left_over.into_iter().collect(),
         verbose_level: verbose_level(agent, &matches),
         source: Source::CommandLine,
     })
+}
+
+fn is_given(parameter: &str, matches: &ArgMatches) -> bool {
+    matches.value_source(parameter) == Some(ValueSource::CommandLine)
 }
 
 fn utf8(arguments: Vec<OsString>) -> Result<Vec<String>, InputError> {
@@ -191,9 +201,9 @@ mod tests {
             (&["-p", "x", "-p", ""], "password="),
             (&["-P", "--lanplus", "-PP"], "lanplus=1"),
             // Words that belong to no option, and the end of options.
-            (&["over", "-P", "left", "-v"], "lanplus=1 verbose=1"),
-            (&["-P", "--", "-v"], "lanplus=1"),
-            (&["-", "-P"], "lanplus=1"),
+            (&["over", "-oon", "left", "-v"], "action=on verbose=1"),
+            (&["-oon", "--", "-v"], "action=on"),
+            (&["-", "-o", "on"], "action=on"),
             (&["--"], ""),
         ];
         for (arguments, expected) in cases {
@@ -265,13 +275,22 @@ mod tests {
         let warnings = |arguments| try_parse(arguments).unwrap().warnings;
         assert_eq!(warnings(&["-P"]), [""; 0]);
         assert_eq!(
-            warnings(&["-P", "geheim"]),
+            warnings(&["-oon", "geheim"]),
             ["a word on the command line belongs to no option, and is ignored"]
         );
         assert_eq!(
-            warnings(&["geheim", "-P", "--", "-v"]),
+            warnings(&["geheim", "-oon", "--", "-v"]),
             ["2 words on the command line belong to no option, and are ignored"]
         );
+    }
+
+    #[test]
+    fn a_word_in_the_place_of_an_action_is_not_the_default_action() {
+        for arguments in [&["-a", "h", "off"][..], &["stauts", "-a", "h"], &["-a", "h", "--", "-o"]]
+        {
+            let error = error(arguments);
+            assert!(error.starts_with("a word on the command line belongs to no option, and no"));
+        }
     }
 
     #[test]

@@ -56,6 +56,10 @@ pub(crate) enum InputError {
         "'{0}' is no parameter but looks like 'action', and without an action one would be chosen for you"
     )]
     MisspeltAction(String),
+    #[error(
+        "a word on the command line belongs to no option, and no action is given: is it meant for -o?"
+    )]
+    WordWithoutAction,
     #[error("{0} is not recognised; --help lists the options")]
     UnknownOption(OptionName),
     #[error("{option} is ambiguous: it may be --{}", .meanings.join(", --"))]

@@ -56,6 +56,7 @@ struct Switch<'a> {
     /// The last command that the device took.
     acknowledged: Option<CommandSent>,
     last: LastKnown,
+    has_warned: bool,
 }
 
 impl<'a> Switch<'a> {
@@ -77,6 +78,7 @@ impl<'a> Switch<'a> {
             command_at: now,
             acknowledged: None,
             last: LastKnown::Nothing,
+            has_warned: false,
         }
     }
 
@@ -125,12 +127,30 @@ impl<'a> Switch<'a> {
             if Instant::now() >= deadline {
                 return Err(self.timed_out());
             }
+            self.warn_of_long_wait(device);
             let pause = if seen > 0 { CONFIRMATION } else { interval };
             let next = Instant::now() + pause.max(Self::SHORTEST_INTERVAL);
             sleep_until(next.min(deadline)).await;
             if self.settings.poll_interval.is_none() {
                 interval = (interval * 3 / 2).min(Self::LONGEST_INTERVAL);
             }
+        }
+    }
+
+    /// Who waits without a time-out is ended by its caller, perhaps without a word. The log is to have one.
+    fn warn_of_long_wait(&mut self, device: &dyn Device) {
+        let waited = self.started.elapsed();
+        if waited >= Settings::POWER_TIMEOUT
+            && self.settings.power_timeout.is_none()
+            && !self.has_warned
+        {
+            self.has_warned = true;
+            let (target, seconds) = (self.target, waited.as_secs());
+            let address = device.address();
+            log::warn!(
+                "{address}: {} {seconds} s after the command to power {target}; still trying",
+                self.last
+            );
         }
     }
 

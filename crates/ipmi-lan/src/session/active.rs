@@ -115,6 +115,7 @@ impl Active {
             pending.busy = Some(response);
             return None;
         }
+        log::debug!("{}: {}", pending.request.name, response.completion);
         self.pending = None;
         Some(response)
     }
@@ -151,6 +152,7 @@ impl Active {
     /// Seals the request anew each time it is sent: new session sequence number, new initialization vector; the
     /// same request sequence number, so that the BMC can tell a repetition.
     fn transmit(&mut self, context: &mut Context, pending: &Pending) {
+        log::debug!("{}: request {}", pending.request.name, pending.request_sequence);
         self.sequence = self.sequence.checked_add(1).unwrap_or(1);
         let message = RequestMessage {
             network_function: pending.request.network_function,

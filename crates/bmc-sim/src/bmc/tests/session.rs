@@ -16,7 +16,7 @@ fn commands_are_answered() {
     let mut console = bench.administrator();
     assert_eq!(console.ask(&mut bench, &GetDeviceId).unwrap().ipmi_version, 0x02);
     assert!(console.ask(&mut bench, &GetChassisStatus).unwrap().power_on);
-    assert_eq!(console.ask(&mut bench, &GetSystemRestartCause).unwrap().0, 0);
+    assert_eq!(console.ask(&mut bench, &GetSystemRestartCause).unwrap().0, 3);
     let privilege = Privilege::User;
     let question = GetChannelAuthenticationCapabilities { extended: true, privilege };
     assert!(console.ask(&mut bench, &question).unwrap().ipmi20);

@@ -35,6 +35,7 @@ pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError>
         host: host(config)?,
         port: port(config)?,
         lanplus: config.is_set("lanplus"),
+        has_password: config.is_given("password"),
         config: session_config(config)?,
         found: None,
         client: None,
@@ -46,6 +47,7 @@ struct Bmc {
     host: String,
     port: u16,
     lanplus: bool,
+    has_password: bool,
     config: SessionConfig,
     /// Who answered the first login of this operation. A later one goes nowhere else: what another machine says of its
     /// power is no answer.
@@ -133,12 +135,12 @@ impl Bmc {
             match client.execute(command, Delivery::Repeated, until.into_std()).await {
                 Err(Error::NoAnswer(no_answer)) => {
                     if Instant::now() >= deadline {
-                        return Err(explained(Error::NoAnswer(no_answer)));
+                        return Err(self.explained(Error::NoAnswer(no_answer)));
                     }
                     log::info!("{}: {no_answer}; logging in again", self.address());
                     self.abandon().await;
                 }
-                result => return result.map_err(explained),
+                result => return result.map_err(|error| self.explained(error)),
             }
         }
     }
@@ -157,7 +159,10 @@ impl Bmc {
     {
         let client = self.logged_in(deadline).await?;
         let until = deadline.min(Instant::now() + patience);
-        client.execute(command, delivery, until.into_std()).await.map_err(explained)
+        client
+            .execute(command, delivery, until.into_std())
+            .await
+            .map_err(|error| self.explained(error))
     }
 
     async fn logged_in(&mut self, deadline: Instant) -> Result<&mut Client, DeviceError> {
@@ -192,7 +197,7 @@ impl Bmc {
             }
         }
         let no_address = || DeviceError::new(ErrorKind::NoAnswer, "the host has no address");
-        Err(last.map_or_else(no_address, explained))
+        Err(last.map_or_else(no_address, |error| self.explained(error)))
     }
 
     /// One address of each family, for a machine has both; two of one family may be two machines.
@@ -200,7 +205,9 @@ impl Bmc {
         if let Some(found) = self.found {
             return Ok(vec![found.address]);
         }
-        let all = resolve(&self.host, self.port, deadline.into_std()).await.map_err(explained)?;
+        let all = resolve(&self.host, self.port, deadline.into_std())
+            .await
+            .map_err(|error| self.explained(error))?;
         let is_v6 = all.first().is_some_and(SocketAddr::is_ipv6);
         let other = all.iter().find(|address| address.is_ipv6() != is_v6);
         Ok(all.first().into_iter().chain(other).copied().collect())
@@ -228,6 +235,31 @@ impl Bmc {
         Ok(())
     }
 
+    /// The error with what to try, in terms of this agent's parameters.
+    fn explained(&self, error: Error) -> DeviceError {
+        let kind = kind(&error);
+        let advice = match &error {
+            Error::WrongPassword if !self.has_password => {
+                Some("no password was given, and an empty one was tried: give it with password")
+            }
+            Error::LoginRefused { status: RmcpPlusStatus::UNAUTHORIZED_NAME, .. }
+                if self.config.username.as_bytes().is_empty() =>
+            {
+                Some(
+                    "no username was given, and the anonymous user was tried: give it with username",
+                )
+            }
+            Error::Resolve(_) if self.host.contains(':') => {
+                Some("give the port with ipport, not with ip")
+            }
+            error => advice(error),
+        };
+        match advice {
+            Some(advice) => DeviceError::new(kind, format!("{error}; {advice}")),
+            None => DeviceError::new(kind, error),
+        }
+    }
+
     async fn abandon(&mut self) {
         if let Some(client) = self.client.take() {
             client.abandon().await;
@@ -237,20 +269,16 @@ impl Bmc {
     fn log_login(&self, address: SocketAddr, suite: CipherSuite) {
         let privilege = self.config.privilege;
         log::info!("{address}: logged in as {privilege} by IPMI 2.0 with cipher suite {suite}");
+        if !self.has_password {
+            log::warn!(
+                "{address}: the BMC takes an empty password: anybody could answer in its place"
+            );
+        }
         if !self.lanplus {
             log::info!(
                 "{address}: lanplus was not asked for, but the BMC has it: IPMI 2.0 is used"
             );
         }
-    }
-}
-
-/// The error with what to try, in terms of this agent's parameters.
-fn explained(error: Error) -> DeviceError {
-    let kind = kind(&error);
-    match advice(&error) {
-        Some(advice) => DeviceError::new(kind, format!("{error}; {advice}")),
-        None => DeviceError::new(kind, error),
     }
 }
 
@@ -336,9 +364,6 @@ fn session_config(config: &AgentConfig) -> Result<SessionConfig, ConfigError> {
         |parameter| move |error: CredentialError| unusable(parameter, error.to_string());
     let username = config.text("username").unwrap_or_default();
     let password = config.secret("password");
-    if password.is_none() {
-        log::warn!("no password is given: anybody can answer for a BMC that takes an empty one");
-    }
     let password = password.as_ref().map_or("", |password| password.expose());
     let kg = config.secret("hexadecimal_kg");
     Ok(SessionConfig {

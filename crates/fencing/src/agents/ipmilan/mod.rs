@@ -55,7 +55,8 @@ pub fn agent(called_as: &str) -> Agent {
         name: name.name,
         short_description: "Fence agent for IPMI over LAN",
         long_description: "Powers a machine off and on through its BMC, by IPMI over LAN. Success is reported \
-                           only when the BMC was seen to have the power off (or on) after the command.",
+                           only when the BMC was seen to have the power off (or on) after the command. The \
+                           action diag only sends an interrupt, and verifies nothing.",
         other_names: OTHER_NAMES,
         parameters: parameters(name),
         actions: ACTIONS,
