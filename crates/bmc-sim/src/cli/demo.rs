@@ -51,7 +51,7 @@ pub(super) async fn run(options: Options) -> Result<(), Error> {
     ))?;
     print("The agent is run as a cluster runs it: with parameters on its standard input.")?;
     print(
-        "Times are in milliseconds; \"agent <\" is what it reads, \"agent >\" what it writes. Equal answers in a row are shown once.\n",
+        "Times are in milliseconds; \"agent <\" is what it reads, \"agent >\" what it writes.\nEqual answers in a row are shown once.\n",
     )?;
     stage.run_agent("reboot", REBOOTED).await?;
     if !stage.bmc.events().iter().any(|event| event.kind == EventKind::PowerOff) {
