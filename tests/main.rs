@@ -14,6 +14,7 @@
 
 mod callers;
 mod differential;
+mod discovery;
 mod faults;
 mod forgeries;
 mod ipmilan;

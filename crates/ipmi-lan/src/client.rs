@@ -12,7 +12,7 @@ use crate::wire::ResponseMessage;
 use crate::{CompletionCode, Error};
 
 /// No answer that this crate asks for is longer; the authentication code of a datagram that was cut is wrong.
-const LONGEST_DATAGRAM: usize = 2048;
+pub(crate) const LONGEST_DATAGRAM: usize = 2048;
 
 /// The addresses of a host: a literal IPv4 or IPv6 address, or a name.
 ///
@@ -53,10 +53,7 @@ impl Client {
         config: SessionConfig,
         deadline: Instant,
     ) -> Result<Self, Error> {
-        let socket = connected_socket(address).await.map_err(|reason| Error::System {
-            what: "no way to reach the BMC's address",
-            reason,
-        })?;
+        let socket = connected_socket(address).await?;
         let random = StdRng::try_from_rng(&mut SysRng).map_err(|reason| Error::System {
             what: "no random numbers for session ids",
             reason: io::Error::other(reason),
@@ -88,12 +85,7 @@ impl Client {
     ) -> Result<C::Response, Error> {
         let response = self.request(Request::of(command, delivery), deadline).await?;
         if response.completion != CompletionCode::OK {
-            return Err(Error::Refused {
-                command: C::NAME,
-                network_function: C::NETWORK_FUNCTION.number(),
-                number: C::NUMBER,
-                code: response.completion,
-            });
+            return Err(Error::refused::<C>(response.completion));
         }
         command
             .parse_response(&response.data)
@@ -174,13 +166,14 @@ impl Client {
     }
 }
 
-async fn connected_socket(address: SocketAddr) -> io::Result<UdpSocket> {
+pub(crate) async fn connected_socket(address: SocketAddr) -> Result<UdpSocket, Error> {
     let any: IpAddr = match address {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
-    let socket = UdpSocket::bind((any, 0)).await?;
-    socket.connect(address).await?;
+    let no_way = |reason| Error::System { what: "no way to reach the BMC's address", reason };
+    let socket = UdpSocket::bind((any, 0)).await.map_err(no_way)?;
+    socket.connect(address).await.map_err(no_way)?;
     Ok(socket)
 }
 

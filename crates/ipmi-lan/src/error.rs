@@ -2,6 +2,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use crate::command::Command;
 use crate::wire::WireError;
 use crate::{CompletionCode, CredentialError, Privilege, RmcpPlusStatus};
 
@@ -97,6 +98,18 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The BMC answered this command with an error.
+    pub(crate) fn refused<C: Command>(code: CompletionCode) -> Self {
+        Self::Refused {
+            command: C::NAME,
+            network_function: C::NETWORK_FUNCTION.number(),
+            number: C::NUMBER,
+            code,
+        }
+    }
+}
+
 /// How long, and for what, an answer was waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoAnswer {
@@ -129,6 +142,8 @@ impl fmt::Display for NoAnswer {
 /// A step of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// ASF presence ping.
+    PresencePing,
     /// Get Channel Authentication Capabilities, before the login.
     AuthenticationCapabilities,
     /// Open Session.
@@ -144,6 +159,7 @@ pub enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::PresencePing => "presence ping",
             Self::AuthenticationCapabilities => "Get Channel Authentication Capabilities",
             Self::OpenSession => "Open Session",
             Self::Rakp1 => "RAKP 1",

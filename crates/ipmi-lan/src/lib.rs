@@ -31,6 +31,8 @@
 //! # }
 //! ```
 //!
+//! `Discovery` asks what needs no login: presence, authentication capabilities, cipher suites.
+//!
 //! Nothing unauthenticated is believed inside a session, every length is checked, every wait has an end, and
 //! [`Password`], [`Kg`] and session keys are wiped when they are dropped.
 //!
@@ -43,6 +45,8 @@ mod code;
 pub mod command;
 mod credentials;
 pub mod crypto;
+#[cfg(feature = "tokio")]
+mod discovery;
 mod error;
 mod retry;
 pub mod session;
@@ -55,6 +59,8 @@ pub use cipher_suite::{
 pub use client::{Client, resolve};
 pub use code::{CompletionCode, RmcpPlusStatus};
 pub use credentials::{CredentialError, Kg, Password, Privilege, Username};
+#[cfg(feature = "tokio")]
+pub use discovery::Discovery;
 pub use error::{Error, NoAnswer, Step, SuiteIds};
 pub use retry::RetryPolicy;
 pub use session::LoggedIn;

@@ -77,12 +77,7 @@ impl ExpectCapabilities {
     }
 
     fn refused(code: CompletionCode) -> Error {
-        Error::Refused {
-            command: GetChannelAuthenticationCapabilities::NAME,
-            network_function: GetChannelAuthenticationCapabilities::NETWORK_FUNCTION.number(),
-            number: GetChannelAuthenticationCapabilities::NUMBER,
-            code,
-        }
+        Error::refused::<GetChannelAuthenticationCapabilities>(code)
     }
 
     fn response(&self, datagram: &Datagram) -> Option<ResponseMessage> {
