@@ -84,7 +84,7 @@ impl Config {
             users,
             kg: None,
             guid: *b"simulated BMC 01",
-            cipher_suites: CipherSuite::ALL.to_vec(),
+            cipher_suites: CipherSuite::RECOMMENDED.to_vec(),
             power_delay: Duration::ZERO,
             cycle_off: Duration::from_secs(1),
             initial_power: Power::On,

@@ -10,14 +10,13 @@ use ipmi_lan::command::PowerControl;
 use ipmi_lan::{CipherSuite, CompletionCode, Kg, Privilege, RmcpPlusStatus};
 use tokio::process::Command;
 
-const SUITES: [CipherSuite; 2] = CipherSuite::ALL;
 /// In hexadecimal. ipmitool takes a key that begins with 00 for none.
 const KG: &str = "ff00102030405060708090a0b0c0d0e0f0010203";
 const PASSWORD: &str = "20 bytes of password";
 
 #[tokio::test]
 async fn ipmitool_switches_power() {
-    for suite in SUITES {
+    for suite in suites_of_ipmitool() {
         let bmc = start(config()).await;
         let chassis = async |command: &str| ipmitool(&bmc, suite, PASSWORD, &[command]).await;
         assert_says(&chassis("status").await, "Chassis Power is on");
@@ -43,7 +42,7 @@ async fn ipmitool_switches_power() {
 
 #[tokio::test]
 async fn ipmitool_cycles_power() {
-    for suite in SUITES {
+    for suite in suites_of_ipmitool() {
         let bmc = start(Config { cycle_off: Duration::ZERO, ..config() }).await;
         let cycle = ipmitool(&bmc, suite, PASSWORD, &["cycle"]).await;
         assert_says(&cycle, "Chassis Power Control: Cycle");
@@ -77,7 +76,7 @@ async fn ipmitool_reads_device_and_restart_cause() {
 
 #[tokio::test]
 async fn ipmitool_with_two_keys() {
-    for suite in SUITES {
+    for suite in suites_of_ipmitool().filter(authenticates_users) {
         let kg = Some(Kg::from_hex(KG).unwrap());
         let bmc = start(Config { kg, ..config() }).await;
         let status = async |kg: &str| {
@@ -120,7 +119,7 @@ async fn ipmitool_is_limited_to_the_privilege_of_its_user() {
 
 #[tokio::test]
 async fn ipmitool_with_a_wrong_password() {
-    for suite in SUITES {
+    for suite in suites_of_ipmitool().filter(authenticates_users) {
         let bmc = start(config()).await;
         let id = suite.to_string();
         let off = ipmitool_with(&bmc, "wrong", &["-v", "-C", &id, "chassis", "power", "off"]).await;
@@ -133,7 +132,7 @@ async fn ipmitool_with_a_wrong_password() {
 
 #[tokio::test]
 async fn ipmipower_switches_power() {
-    for suite in SUITES {
+    for suite in CipherSuite::ALL {
         let bmc = start(config()).await;
         let power = async |action: &str| ipmipower(&bmc, suite, PASSWORD, &[action]).await;
         assert_says(&power("--stat").await, ": on");
@@ -159,7 +158,7 @@ async fn ipmipower_switches_power() {
 
 #[tokio::test]
 async fn ipmipower_with_two_keys() {
-    for suite in SUITES {
+    for suite in CipherSuite::ALL.into_iter().filter(authenticates_users) {
         let bmc = start(Config { kg: Some(Kg::new("a k_g").unwrap()), ..config() }).await;
         let power = async |kg: &str| ipmipower(&bmc, suite, PASSWORD, &["-k", kg, "--stat"]).await;
         assert_says(&power("0x61206b5f67").await, ": on");
@@ -169,7 +168,7 @@ async fn ipmipower_with_two_keys() {
 
 #[tokio::test]
 async fn ipmipower_with_a_wrong_password_or_user() {
-    for suite in SUITES {
+    for suite in CipherSuite::ALL.into_iter().filter(authenticates_users) {
         let bmc = start(config()).await;
         let off = ipmipower(&bmc, suite, "wrong", &["--off"]).await;
         assert_says(&off, ": password invalid");
@@ -186,8 +185,18 @@ async fn ipmipower_is_told_that_a_suite_is_not_offered() {
     assert_says(&stat, ": cipher suite id unavailable");
 }
 
+/// ipmitool aborts on suites with MD5-128.
+fn suites_of_ipmitool() -> impl Iterator<Item = CipherSuite> {
+    CipherSuite::ALL.into_iter().filter(|suite| ![11, 12].contains(&suite.id()))
+}
+
+/// Suite 0 lets everybody in.
+fn authenticates_users(suite: &CipherSuite) -> bool {
+    suite.id() != 0
+}
+
 fn config() -> Config {
-    Config::new(vec![user()])
+    Config { cipher_suites: CipherSuite::ALL.to_vec(), ..Config::new(vec![user()]) }
 }
 
 fn user() -> User {

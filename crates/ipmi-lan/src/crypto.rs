@@ -3,8 +3,10 @@
 use aes::Aes128;
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use hmac::{Hmac, KeyInit, Mac};
+use md5::{Digest, Md5};
 use sha1::Sha1;
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::cipher_suite::{AuthenticationAlgorithm, ConfidentialityAlgorithm, IntegrityAlgorithm};
@@ -70,7 +72,11 @@ impl RakpExchange {
         mac.update(&self.console_random);
         mac.update(&self.bmc_random);
         self.update_with_role_and_name(&mut mac);
-        SessionIntegrityKey { key: Zeroizing::new(mac.code(usize::MAX)), exchange: self.clone() }
+        SessionIntegrityKey {
+            key: Zeroizing::new(mac.code(usize::MAX)),
+            password: password.clone(),
+            exchange: self.clone(),
+        }
     }
 
     fn rakp2_mac(&self, password: &Password) -> KeyedHash {
@@ -98,13 +104,19 @@ impl RakpExchange {
     }
 
     fn mac(&self, key: &[u8]) -> KeyedHash {
-        KeyedHash::new(HashFunction::of_authentication(self.suite.authentication), key)
+        match self.suite.authentication {
+            AuthenticationAlgorithm::RakpNone => KeyedHash::None,
+            AuthenticationAlgorithm::RakpHmacSha1 => KeyedHash::Sha1(keyed(key)),
+            AuthenticationAlgorithm::RakpHmacMd5 => KeyedHash::Md5(keyed(key)),
+            AuthenticationAlgorithm::RakpHmacSha256 => KeyedHash::Sha256(keyed(key)),
+        }
     }
 }
 
 /// SIK, the session integrity key. Wiped when dropped.
 pub struct SessionIntegrityKey {
     key: Zeroizing<Vec<u8>>,
+    password: Password,
     exchange: RakpExchange,
 }
 
@@ -125,7 +137,17 @@ impl SessionIntegrityKey {
     /// The keys of the session (IPMI 2.0 §13.32).
     #[must_use]
     pub fn session_keys(&self) -> SessionKeys {
-        SessionKeys { suite: self.exchange.suite, k1: self.derived(0x01), k2: self.derived(0x02) }
+        SessionKeys {
+            suite: self.exchange.suite,
+            integrity: match self.exchange.suite.integrity {
+                // Padded to 20 bytes, as FreeIPMI and ipmi_sim have it.
+                IntegrityAlgorithm::Md5_128 => {
+                    Zeroizing::new(self.password.key().as_bytes().to_vec())
+                }
+                _ => self.derived(0x01),
+            },
+            k2: self.derived(0x02),
+        }
     }
 
     fn rakp4_mac(&self) -> KeyedHash {
@@ -138,8 +160,9 @@ impl SessionIntegrityKey {
 
     fn rakp4_length(&self) -> usize {
         match self.exchange.suite.authentication {
+            AuthenticationAlgorithm::RakpNone => 0,
             AuthenticationAlgorithm::RakpHmacSha1 => 12,
-            AuthenticationAlgorithm::RakpHmacSha256 => 16,
+            AuthenticationAlgorithm::RakpHmacMd5 | AuthenticationAlgorithm::RakpHmacSha256 => 16,
         }
     }
 
@@ -154,7 +177,8 @@ impl SessionIntegrityKey {
 /// Seals and opens the packets of one session. Wiped when dropped.
 pub struct SessionKeys {
     suite: CipherSuite,
-    k1: Zeroizing<Vec<u8>>,
+    /// K1, or what else the integrity algorithm is keyed with.
+    integrity: Zeroizing<Vec<u8>>,
     k2: Zeroizing<Vec<u8>>,
 }
 
@@ -173,7 +197,8 @@ pub enum OpenError {
 }
 
 impl SessionKeys {
-    /// An encrypted and authenticated packet. `initialization_vector` must be random, and new for each packet.
+    /// A packet, encrypted and authenticated as the suite has it. `initialization_vector` must be random, and new for
+    /// each packet.
     #[must_use]
     pub fn seal(
         &self,
@@ -186,50 +211,91 @@ impl SessionKeys {
             payload_type: PayloadType::Ipmi,
             session_id,
             sequence,
-            encrypted: true,
-            payload: self.encrypt(message, initialization_vector),
+            encrypted: self.suite.encrypts(),
+            payload: match self.suite.confidentiality {
+                ConfidentialityAlgorithm::None => message.to_vec(),
+                ConfidentialityAlgorithm::AesCbc128 => self.encrypt(message, initialization_vector),
+            },
             trailer: None,
         };
-        packet.authenticate(|covered| self.integrity_mac(covered).code(self.code_length()));
+        if self.suite.authenticates_packets() {
+            packet.authenticate(|covered| self.code(covered));
+        }
         packet
     }
 
     /// The message in a packet, after its code was verified in constant time, and only then.
     ///
     /// # Errors
-    /// When the packet is not authenticated, not encrypted, or not genuine.
+    /// When the packet is not authenticated and encrypted just as the session agreed, or not genuine.
     pub fn open(&self, packet: &Packet20) -> Result<Vec<u8>, OpenError> {
-        let (covered, code) =
-            packet.authenticated_parts(self.code_length()).ok_or(OpenError::NotSealed)?;
-        if !packet.encrypted {
+        if packet.encrypted != self.suite.encrypts()
+            || packet.trailer.is_some() != self.suite.authenticates_packets()
+        {
             return Err(OpenError::NotSealed);
         }
-        if !self.integrity_mac(&covered).verifies(code, self.code_length()) {
-            return Err(OpenError::WrongCode);
+        if self.suite.authenticates_packets() {
+            let (covered, code) =
+                packet.authenticated_parts(self.code_length()).ok_or(OpenError::NotSealed)?;
+            if !self.is_code(&covered, code) {
+                return Err(OpenError::WrongCode);
+            }
         }
-        self.decrypt(&packet.payload).ok_or(OpenError::Ciphertext)
+        match self.suite.confidentiality {
+            ConfidentialityAlgorithm::None => Ok(packet.payload.clone()),
+            ConfidentialityAlgorithm::AesCbc128 => {
+                self.decrypt(&packet.payload).ok_or(OpenError::Ciphertext)
+            }
+        }
+    }
+
+    fn code(&self, covered: &[u8]) -> Vec<u8> {
+        match self.suite.integrity {
+            IntegrityAlgorithm::Md5_128 => self.md5_128(covered).to_vec(),
+            _ => self.integrity_mac(covered).code(self.code_length()),
+        }
+    }
+
+    fn is_code(&self, covered: &[u8], code: &[u8]) -> bool {
+        match self.suite.integrity {
+            IntegrityAlgorithm::Md5_128 => self.md5_128(covered).as_slice().ct_eq(code).into(),
+            _ => self.integrity_mac(covered).verifies(code, self.code_length()),
+        }
+    }
+
+    /// Not an HMAC: the hash of password, data, password.
+    fn md5_128(&self, covered: &[u8]) -> [u8; 16] {
+        let hash = Md5::new()
+            .chain_update(&*self.integrity)
+            .chain_update(covered)
+            .chain_update(&*self.integrity);
+        hash.finalize().into()
     }
 
     fn integrity_mac(&self, covered: &[u8]) -> KeyedHash {
-        let function = match self.suite.integrity {
-            IntegrityAlgorithm::HmacSha1_96 => HashFunction::Sha1,
-            IntegrityAlgorithm::HmacSha256_128 => HashFunction::Sha256,
+        let key = &self.integrity;
+        let mut mac = match self.suite.integrity {
+            IntegrityAlgorithm::None | IntegrityAlgorithm::Md5_128 => KeyedHash::None,
+            IntegrityAlgorithm::HmacSha1_96 => KeyedHash::Sha1(keyed(key)),
+            IntegrityAlgorithm::HmacMd5_128 => KeyedHash::Md5(keyed(key)),
+            IntegrityAlgorithm::HmacSha256_128 => KeyedHash::Sha256(keyed(key)),
         };
-        let mut mac = KeyedHash::new(function, &self.k1);
         mac.update(covered);
         mac
     }
 
     fn code_length(&self) -> usize {
         match self.suite.integrity {
+            IntegrityAlgorithm::None => 0,
             IntegrityAlgorithm::HmacSha1_96 => 12,
-            IntegrityAlgorithm::HmacSha256_128 => 16,
+            IntegrityAlgorithm::HmacMd5_128
+            | IntegrityAlgorithm::Md5_128
+            | IntegrityAlgorithm::HmacSha256_128 => 16,
         }
     }
 
     /// Confidentiality header (the initialization vector), payload, pad 01 02 03 …, pad length (IPMI 2.0 §13.29).
     fn encrypt(&self, message: &[u8], iv: [u8; AES_BLOCK]) -> Vec<u8> {
-        let ConfidentialityAlgorithm::AesCbc128 = self.suite.confidentiality;
         let pad_length = AES_BLOCK - 1 - message.len() % AES_BLOCK;
         let pad_length = u8::try_from(pad_length).unwrap_or(0);
         let mut body = message.to_vec();
@@ -246,7 +312,6 @@ impl SessionKeys {
     /// `None` when the lengths are impossible. The pad bytes are not looked at: the code has vouched for the
     /// packet, and some BMCs pad otherwise.
     fn decrypt(&self, payload: &[u8]) -> Option<Vec<u8>> {
-        let ConfidentialityAlgorithm::AesCbc128 = self.suite.confidentiality;
         let (iv, ciphertext) = payload.split_first_chunk::<AES_BLOCK>()?;
         let mut body = ciphertext.to_vec();
         let mut cipher = cbc::Decryptor::<Aes128>::new((&*self.aes_key()).into(), iv.into());
@@ -261,41 +326,24 @@ impl SessionKeys {
 
     /// The first 128 bits of K2 (IPMI 2.0 §13.29.2).
     fn aes_key(&self) -> Zeroizing<[u8; AES_BLOCK]> {
-        // Both hash functions give more than sixteen bytes.
+        // Every hash function of a suite that encrypts gives sixteen bytes or more.
         Zeroizing::new(self.k2.first_chunk().copied().unwrap_or_default())
     }
 }
 
-#[derive(Clone, Copy)]
-enum HashFunction {
-    Sha1,
-    Sha256,
-}
-
-impl HashFunction {
-    fn of_authentication(algorithm: AuthenticationAlgorithm) -> Self {
-        match algorithm {
-            AuthenticationAlgorithm::RakpHmacSha1 => Self::Sha1,
-            AuthenticationAlgorithm::RakpHmacSha256 => Self::Sha256,
-        }
-    }
-}
-
+/// A keyed hash, or none: its code is empty, and so is the only one that it verifies.
 enum KeyedHash {
+    None,
+    Md5(Hmac<Md5>),
     Sha1(Hmac<Sha1>),
     Sha256(Hmac<Sha256>),
 }
 
 impl KeyedHash {
-    fn new(function: HashFunction, key: &[u8]) -> Self {
-        match function {
-            HashFunction::Sha1 => Self::Sha1(keyed(key)),
-            HashFunction::Sha256 => Self::Sha256(keyed(key)),
-        }
-    }
-
     fn update(&mut self, bytes: &[u8]) {
         match self {
+            Self::None => {}
+            Self::Md5(mac) => mac.update(bytes),
             Self::Sha1(mac) => mac.update(bytes),
             Self::Sha256(mac) => mac.update(bytes),
         }
@@ -304,6 +352,8 @@ impl KeyedHash {
     /// The code, cut to `length` bytes.
     fn code(self, length: usize) -> Vec<u8> {
         let mut code = match self {
+            Self::None => Vec::new(),
+            Self::Md5(mac) => mac.finalize().into_bytes().to_vec(),
             Self::Sha1(mac) => mac.finalize().into_bytes().to_vec(),
             Self::Sha256(mac) => mac.finalize().into_bytes().to_vec(),
         };
@@ -314,6 +364,8 @@ impl KeyedHash {
     /// Whether `code` is the code, cut to `length` bytes. A code of any other length is wrong.
     fn verifies(self, code: &[u8], length: usize) -> bool {
         let full_length = match self {
+            Self::None => 0,
+            Self::Md5(_) => 16,
             Self::Sha1(_) => 20,
             Self::Sha256(_) => 32,
         };
@@ -321,6 +373,8 @@ impl KeyedHash {
             return false;
         }
         match self {
+            Self::None => true,
+            Self::Md5(mac) => mac.verify_truncated_left(code).is_ok(),
             Self::Sha1(mac) => mac.verify_truncated_left(code).is_ok(),
             Self::Sha256(mac) => mac.verify_truncated_left(code).is_ok(),
         }
@@ -389,7 +443,7 @@ mod tests {
     }
 
     fn reauthenticate(keys: &SessionKeys, packet: &mut Packet20) {
-        packet.authenticate(|covered| keys.integrity_mac(covered).code(keys.code_length()));
+        packet.authenticate(|covered| keys.code(covered));
     }
 
     fn keys() -> SessionKeys {

@@ -18,7 +18,7 @@
 //!     password: Password::new("secret")?,
 //!     kg: None,
 //!     privilege: Privilege::Operator,
-//!     cipher_suites: CipherSuite::ALL.to_vec(),
+//!     cipher_suites: CipherSuite::RECOMMENDED.to_vec(),
 //!     retry: RetryPolicy::default(),
 //! };
 //! let addresses = resolve("bmc1.example.org", 623, deadline).await?;

@@ -25,7 +25,7 @@ pub(super) struct Options {
     /// The BMC key Kg, in hexadecimal digits; none by default.
     #[arg(long, value_name = "HEX", value_parser = kg)]
     kg: Option<Kg>,
-    /// The cipher suites to offer: 3, 17, or both.
+    /// The cipher suites to offer: any of 0-3, 6-8, 11, 12, 15-17.
     #[arg(long, value_name = "IDS", value_delimiter = ',', default_value = "3,17", value_parser = cipher_suite)]
     cipher_suites: Vec<CipherSuite>,
     /// How long after its acknowledgement a chassis command acts.
@@ -77,7 +77,7 @@ fn kg(text: &str) -> Result<Kg, String> {
 
 fn cipher_suite(text: &str) -> Result<CipherSuite, String> {
     let id = text.trim().parse().ok();
-    id.and_then(CipherSuite::from_id).ok_or_else(|| "not one of the suites 3 and 17".to_owned())
+    id.and_then(CipherSuite::from_id).ok_or_else(|| "not one of the suites 0-3, 6-8, 11, 12, 15-17".to_owned())
 }
 
 fn power(text: &str) -> Result<Power, String> {

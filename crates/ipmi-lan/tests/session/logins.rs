@@ -14,7 +14,7 @@ fn pair(config: SessionConfig, bmc: Config) -> Pair {
 #[test]
 fn a_login_takes_five_datagrams_a_status_one_and_the_end_one() {
     for suite in CipherSuite::ALL {
-        let mut pair = pair(SessionConfig { cipher_suites: vec![suite], ..config() }, bmc_config());
+        let mut pair = pair(SessionConfig { cipher_suites: vec![suite], ..config() }, all_suites());
         assert_eq!(pair.log_in().unwrap(), suite);
         assert_eq!(pair.sent.len(), 5, "capabilities, Open Session, RAKP 1, RAKP 3, privilege");
         assert!(pair.is_power_on().unwrap());
@@ -24,10 +24,25 @@ fn a_login_takes_five_datagrams_a_status_one_and_the_end_one() {
     }
 }
 
+fn all_suites() -> Config {
+    Config { cipher_suites: CipherSuite::ALL.to_vec(), ..bmc_config() }
+}
+
+#[test]
+fn only_suites_of_good_standing_are_proposed_unasked() {
+    for suite in CipherSuite::ALL {
+        let result = pair(config(), Config { cipher_suites: vec![suite], ..bmc_config() }).log_in();
+        match result {
+            Ok(used) => assert!([3, 17].contains(&used.id())),
+            Err(error) => assert!(matches!(error, Error::SuitesRefused { .. }), "{error}"),
+        }
+    }
+}
+
 #[test]
 fn the_best_suite_that_both_sides_have_is_used() {
     let offers = [
-        (CipherSuite::ALL.to_vec(), CipherSuite::SUITE_17),
+        (CipherSuite::RECOMMENDED.to_vec(), CipherSuite::SUITE_17),
         (vec![CipherSuite::SUITE_17], CipherSuite::SUITE_17),
         (vec![CipherSuite::SUITE_3], CipherSuite::SUITE_3),
     ];
@@ -64,7 +79,8 @@ fn a_bmc_that_ignores_unknown_suites_costs_two_seconds() {
 #[test]
 fn kg_logs_in_where_the_bmc_has_it_and_only_there() {
     let kg = |text: &str| Some(Kg::new(text).unwrap());
-    for suite in CipherSuite::ALL {
+    // Suite 0 has no key at all.
+    for suite in CipherSuite::ALL.into_iter().filter(|suite| suite.id() != 0) {
         let cases = [
             (None, None, Ok(())),
             (kg("kg"), kg("kg"), Ok(())),
@@ -74,7 +90,7 @@ fn kg_logs_in_where_the_bmc_has_it_and_only_there() {
         ];
         for (at_bmc, given, expected) in cases {
             let config = SessionConfig { kg: given, cipher_suites: vec![suite], ..config() };
-            let result = pair(config, Config { kg: at_bmc, ..bmc_config() }).log_in();
+            let result = pair(config, Config { kg: at_bmc, ..all_suites() }).log_in();
             match (result, expected) {
                 (Ok(used), Ok(())) => assert_eq!(used, suite),
                 (Err(Error::WrongKg { kg_given }), Err(expected)) => assert_eq!(kg_given, expected),

@@ -171,7 +171,7 @@ pub fn config() -> SessionConfig {
         password: Password::new("right password").unwrap(),
         kg: None,
         privilege: Privilege::Administrator,
-        cipher_suites: CipherSuite::ALL.to_vec(),
+        cipher_suites: CipherSuite::RECOMMENDED.to_vec(),
         retry: RetryPolicy::default(),
     }
 }

@@ -59,7 +59,8 @@ fn other_commands_need_a_session() {
 fn a_login_succeeds_with_each_suite_with_and_without_kg() {
     for suite in CipherSuite::ALL {
         for kg in [None, Some(Kg::new([0, 1, 2]).unwrap())] {
-            let mut bench = Bench::new(Config { kg: kg.clone(), ..config() });
+            let cipher_suites = CipherSuite::ALL.to_vec();
+            let mut bench = Bench::new(Config { kg: kg.clone(), cipher_suites, ..config() });
             let mut console = bench.login(&Credentials { suite, kg, ..credentials() });
             assert!(console.ask(&mut bench, &GetDeviceId).is_ok());
             let (user, privilege) = (user().name, Privilege::Administrator);
@@ -89,15 +90,16 @@ fn algorithms_that_are_not_spoken_are_named() {
     let mut bench = Bench::new(config());
     for (proposed, expected) in [
         (
-            ProposedAlgorithms { authentication: 2, ..suite_3 },
+            ProposedAlgorithms { authentication: 4, ..suite_3 },
             RmcpPlusStatus::INVALID_AUTHENTICATION_ALGORITHM,
         ),
         (
-            ProposedAlgorithms { integrity: 0, ..suite_3 },
+            ProposedAlgorithms { integrity: 5, ..suite_3 },
             RmcpPlusStatus::INVALID_INTEGRITY_ALGORITHM,
         ),
         (
-            ProposedAlgorithms { confidentiality: 0, ..suite_3 },
+            // xRC4-128
+            ProposedAlgorithms { confidentiality: 2, ..suite_3 },
             RmcpPlusStatus::INVALID_CONFIDENTIALITY_ALGORITHM,
         ),
         (ProposedAlgorithms { integrity: 4, ..suite_3 }, RmcpPlusStatus::NO_CIPHER_SUITE_MATCH),
@@ -178,8 +180,10 @@ fn users_may_be_looked_up_by_name_and_level() {
 
 #[test]
 fn a_wrong_password_is_a_wrong_integrity_check() {
-    for suite in CipherSuite::ALL {
-        let mut bench = Bench::new(config());
+    // Suite 0 asks for no proof.
+    for suite in CipherSuite::ALL.into_iter().filter(|suite| suite.id() != 0) {
+        let cipher_suites = vec![suite];
+        let mut bench = Bench::new(Config { cipher_suites, ..config() });
         let id = bench.open_session(suite);
         let exchange = bench.exchange(&Credentials { suite, ..credentials() }, id);
         let wrong = rakp3(&exchange, &Password::new("wrong").unwrap());

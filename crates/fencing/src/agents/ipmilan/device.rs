@@ -388,13 +388,26 @@ fn privilege(config: &AgentConfig) -> Privilege {
     }
 }
 
-/// Never below what was asked for; the best first when nothing was.
+/// The suite asked for and no other; the best first when none was.
 fn cipher_suites(config: &AgentConfig) -> Result<Vec<CipherSuite>, ConfigError> {
-    let Some(id) = config.text("cipher") else { return Ok(CipherSuite::ALL.to_vec()) };
+    let Some(id) = config.text("cipher") else { return Ok(CipherSuite::RECOMMENDED.to_vec()) };
     let suite = id.trim().parse().ok().and_then(CipherSuite::from_id);
-    let reason =
-        || format!("'{}' is no cipher suite of this agent: use 17 or 3", id.escape_debug());
-    Ok(vec![suite.ok_or_else(|| unusable("cipher", reason()))?])
+    let suite = suite.ok_or_else(|| unusable("cipher", unknown_suite(&id)))?;
+    if !suite.authenticates_packets() {
+        log::warn!(
+            "cipher suite {suite} authenticates no packet: anybody on the network can answer for the BMC"
+        );
+    }
+    Ok(vec![suite])
+}
+
+fn unknown_suite(id: &str) -> String {
+    match id.trim() {
+        "4" | "5" | "9" | "10" | "13" | "14" | "18" | "19" => {
+            format!("suite {id} encrypts with xRC4, which is broken and not supported: use 17 or 3")
+        }
+        _ => format!("'{}' is no cipher suite: use 17 or 3", id.escape_debug()),
+    }
 }
 
 fn login_timeout(config: &AgentConfig) -> Duration {
