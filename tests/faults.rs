@@ -38,6 +38,22 @@ fn both_cipher_suites_log_in_and_none_below_the_one_asked_for() {
 }
 
 #[test]
+fn each_cipher_suite_switches_power_when_it_is_named_and_only_then() {
+    for suite in CipherSuite::ALL {
+        let bmc = Sim::start_with(|config| config.cipher_suites = vec![suite]);
+        let named = run(&bmc, &["action=off", &format!("cipher={suite}")]);
+        named.expect(0, "Success: Powered OFF\n");
+        assert_eq!(bmc.power(), Power::Off);
+        let unnamed = run(&bmc, &["action=on"]);
+        if CipherSuite::RECOMMENDED.contains(&suite) {
+            unnamed.expect(0, "Success: Powered ON\n");
+        } else {
+            unnamed.expect_failure("Open Session refused for cipher suite 17 and 3");
+        }
+    }
+}
+
+#[test]
 fn a_two_key_login_works_with_both_cipher_suites() {
     let key = "000102030405060708090a0b0c0d0e0f10111213";
     for suite in [SUITE_3, SUITE_17] {

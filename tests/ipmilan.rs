@@ -149,7 +149,7 @@ fn validate_all_checks_parameters_and_sends_nothing() {
         ("ip=", "you have to enter the fence address"),
         ("ipport=0", "0 is no UDP port"),
         ("ipport=65536", "65536 is no UDP port"),
-        ("cipher=99", "'99' is no cipher suite of this agent"),
+        ("cipher=99", "'99' is no cipher suite: use 17 or 3"),
         ("hexadecimal_kg=xyz", "hexadecimal_kg"),
         ("password=123456789012345678901", "password"),
         ("username=12345678901234567", "username"),
@@ -194,6 +194,35 @@ fn a_command_that_the_bmc_refuses_fails_with_its_code() {
     assert_eq!(bmc.commands(), [""; 0]);
 }
 
+/// Those that `ipmi_sim` gets right. Its 7, 8 and 12 work with no client.
+#[test]
+fn every_cipher_suite_that_is_named_is_used() {
+    for (suite, is_warned_of) in
+        [(0, true), (1, true), (2, false), (3, false), (6, true), (11, false)]
+    {
+        let bmc = IpmiSim::start();
+        let off = Agent::ours()
+            .lines(bmc.lines())
+            .lines([format!("cipher={suite}"), "action=off".to_owned()]);
+        let run = off.run();
+        run.expect(0, "Success: Powered OFF\n");
+        let is_warned =
+            run.stderr.contains(&format!("cipher suite {suite} authenticates no packet"));
+        assert_eq!(is_warned, is_warned_of, "{run:#?}");
+        assert!(!bmc.is_on(), "suite {suite}");
+    }
+}
+
+#[test]
+fn cipher_suites_with_xrc4_are_refused_by_name() {
+    let bmc = IpmiSim::start();
+    for suite in [4, 5, 9, 10, 13, 14, 18, 19] {
+        let lines = [format!("cipher={suite}"), "action=status".to_owned()];
+        let run = Agent::ours().lines(bmc.lines()).lines(lines).run();
+        run.expect_failure(&format!("suite {suite} encrypts with xRC4"));
+    }
+}
+
 #[test]
 fn wrong_credentials_are_told_apart() {
     let bmc = IpmiSim::start();
@@ -205,7 +234,7 @@ fn wrong_credentials_are_told_apart() {
         ("password=wrong", "wrong password"),
         ("password=", "wrong password"),
         ("cipher=17", "Open Session refused for cipher suite 17"),
-        ("cipher=99", "'99' is no cipher suite of this agent"),
+        ("cipher=99", "'99' is no cipher suite: use 17 or 3"),
         // As the BMC has no Kg, the password serves for it.
         ("hexadecimal_kg=0102", "wrong Kg key"),
     ] {

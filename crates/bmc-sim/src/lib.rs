@@ -3,7 +3,7 @@
 //! [`Bmc`] is the BMC itself, without socket, clock or randomness of its own: a test hands it datagrams and instants,
 //! and may let hours pass in no time. [`Server`] is a [`Bmc`] behind a UDP socket, for clients that are programs.
 //!
-//! It speaks cipher suites 3 and 17, with or without Kg, and the commands that switching power needs. It is as strict
+//! It speaks all cipher suites but those with xRC4, with or without Kg, and the commands that switching power needs. It is as strict
 //! as a good BMC: packets must be genuine and in the receive window, users must have the privilege. [`Faults`] make
 //! it misbehave in the ways that real ones do. It does not speak sessions of IPMI 1.5, nor any sensor.
 

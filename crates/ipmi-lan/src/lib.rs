@@ -36,7 +36,7 @@
 //! Nothing unauthenticated is believed inside a session, every length is checked, every wait has an end, and
 //! [`Password`], [`Kg`] and session keys are wiped when they are dropped.
 //!
-//! What it does not do: IPMI 1.5 sessions, cipher suites other than 3 and 17, bridging, sensors, serial over LAN.
+//! What it does not do: IPMI 1.5 sessions, cipher suites with xRC4, bridging, sensors, serial over LAN.
 
 mod cipher_suite;
 #[cfg(feature = "tokio")]

@@ -77,7 +77,8 @@ fn kg(text: &str) -> Result<Kg, String> {
 
 fn cipher_suite(text: &str) -> Result<CipherSuite, String> {
     let id = text.trim().parse().ok();
-    id.and_then(CipherSuite::from_id).ok_or_else(|| "not one of the suites 0-3, 6-8, 11, 12, 15-17".to_owned())
+    id.and_then(CipherSuite::from_id)
+        .ok_or_else(|| "not one of the suites 0-3, 6-8, 11, 12, 15-17".to_owned())
 }
 
 fn power(text: &str) -> Result<Power, String> {

@@ -94,7 +94,8 @@ fn device(name: &Name) -> Vec<Parameter> {
             ..parameter(
                 "cipher",
                 Kind::String,
-                "Cipher suite of IPMI 2.0: 17 or 3. By default the best that both sides have.",
+                "Cipher suite of IPMI 2.0. By default 17 or 3, the better that both sides have; any other (0 to 2, 6 to 8, \
+                 11, 12, 15, 16) protects less, and is used only when it is named.",
             )
         },
         Parameter {
