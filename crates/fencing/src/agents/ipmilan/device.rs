@@ -1,6 +1,5 @@
-//! A BMC as a fence device. The only file of this crate that knows the crate ipmi-lan.
+//! A BMC as a fence device.
 
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,12 +8,11 @@ use ipmi_lan::command::{
     ChassisControl, Command, GetChassisStatus, GetSystemRestartCause, PowerControl, RestartCause,
 };
 use ipmi_lan::session::{Delivery, SessionConfig};
-use ipmi_lan::{
-    CipherSuite, Client, CompletionCode, CredentialError, Error, Kg, LoggedIn, NoAnswer, Password,
-    Privilege, RetryPolicy, RmcpPlusStatus, Step, Username, resolve,
-};
+use ipmi_lan::{CipherSuite, Client, Error, LoggedIn, NoAnswer, RmcpPlusStatus, resolve};
 use tokio::time::Instant;
 
+use super::advice::{advice, kind};
+use super::settings::{host, port, session_config};
 use crate::{AgentConfig, ConfigError, Device, DeviceError, ErrorKind, PowerState, RestartMark};
 
 /// How long one command may go unanswered before the session is taken for lost: several transmissions.
@@ -22,8 +20,6 @@ const SESSION_LOST_AFTER: Duration = Duration::from_secs(4);
 /// How long a power cycle may go unacknowledged. Short, because while it is waited for nobody watches, and power may
 /// be off for no more than a second.
 const CYCLE_ACKNOWLEDGED_AFTER: Duration = Duration::from_millis(500);
-/// The login time-out where the user has none.
-const WITHOUT_LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes the device that a configuration describes; connects nothing.
 pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError> {
@@ -280,145 +276,4 @@ impl Bmc {
             );
         }
     }
-}
-
-fn kind(error: &Error) -> ErrorKind {
-    match error {
-        Error::NoAnswer(_) | Error::Resolve(_) | Error::System { .. } => ErrorKind::NoAnswer,
-        Error::LoginRefused { status, .. } if status.is_transient() => ErrorKind::Busy,
-        Error::Refused { code, .. } if code.is_transient() => ErrorKind::Busy,
-        Error::Refused { code: CompletionCode::NOT_SUPPORTED_IN_PRESENT_STATE, .. } => {
-            ErrorKind::PresentState
-        }
-        Error::Refused { code: CompletionCode::INSUFFICIENT_PRIVILEGE, .. } => ErrorKind::Denied,
-        Error::Refused {
-            code: CompletionCode::INVALID_COMMAND | CompletionCode::INVALID_DATA_FIELD,
-            ..
-        } => ErrorKind::Unsupported,
-        Error::Refused { .. } | Error::Malformed { .. } => ErrorKind::Refused,
-        _ => ErrorKind::Denied,
-    }
-}
-
-fn advice(error: &Error) -> Option<&'static str> {
-    Some(match error {
-        Error::NoAnswer(NoAnswer { heard_before: true, step: Step::Rakp1, .. }) => {
-            "some BMCs do not answer users they do not know: check username and privlvl"
-        }
-        Error::NoAnswer(NoAnswer { heard_before: true, .. }) => return None,
-        Error::NoAnswer(NoAnswer {
-            unreachable: Some(io::ErrorKind::ConnectionRefused), ..
-        }) => "check ipport and whether IPMI over LAN is enabled",
-        Error::NoAnswer(NoAnswer { unreachable: Some(_), .. }) => {
-            "check the address and the network"
-        }
-        Error::NoAnswer(_) => {
-            "check the address, the network, and whether IPMI over LAN is enabled"
-        }
-        Error::NoIpmi20 => "enable it in the BMC's settings; this version does not speak IPMI 1.5",
-        Error::SuitesRefused { .. } => {
-            "choose another suite with cipher=, or enable one on the BMC"
-        }
-        Error::LoginRefused { status: RmcpPlusStatus::UNAUTHORIZED_NAME, .. } => {
-            "no such user on the BMC, or not enabled for LAN: check username"
-        }
-        Error::LoginRefused {
-            status: RmcpPlusStatus::INVALID_ROLE | RmcpPlusStatus::UNAUTHORIZED_ROLE,
-            ..
-        } => "the user may not log in at that level: try a lower privlvl",
-        Error::LoginRefused { status, .. } if status.is_transient() => {
-            "the BMC's session table is full: try again in a minute"
-        }
-        Error::WrongPassword => "check password and username",
-        Error::WrongKg { kg_given: true } => "check hexadecimal_kg",
-        Error::WrongKg { kg_given: false } => "the BMC has a Kg set, give it with hexadecimal_kg",
-        Error::PrivilegeRefused { .. } => {
-            "try a lower privlvl, or raise the user's limit on the BMC"
-        }
-        Error::Refused { code: CompletionCode::INSUFFICIENT_PRIVILEGE, .. } => {
-            "switching power takes privlvl=operator or administrator"
-        }
-        _ => return None,
-    })
-}
-
-fn host(config: &AgentConfig) -> Result<String, ConfigError> {
-    let host = config
-        .text("ip")
-        .ok_or(ConfigError::Missing { what: "the fence address", parameter: "ip" })?;
-    // An IPv6 address may be written in brackets, as in an URL.
-    let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    Ok(literal.unwrap_or(&host).to_owned())
-}
-
-fn port(config: &AgentConfig) -> Result<u16, ConfigError> {
-    let port = config.integer("ipport").unwrap_or(0);
-    match u16::try_from(port) {
-        Ok(port) if port > 0 => Ok(port),
-        _ => Err(unusable("ipport", format!("{port} is no UDP port (1 to 65535)"))),
-    }
-}
-
-fn session_config(config: &AgentConfig) -> Result<SessionConfig, ConfigError> {
-    let credential =
-        |parameter| move |error: CredentialError| unusable(parameter, error.to_string());
-    let username = config.text("username").unwrap_or_default();
-    let password = config.secret("password");
-    let password = password.as_ref().map_or("", |password| password.expose());
-    let kg = config.secret("hexadecimal_kg");
-    Ok(SessionConfig {
-        username: Username::new(username).map_err(credential("username"))?,
-        password: Password::new(password).map_err(credential("password"))?,
-        kg: kg
-            .map(|kg| Kg::from_hex(kg.expose()))
-            .transpose()
-            .map_err(credential("hexadecimal_kg"))?,
-        privilege: privilege(config),
-        cipher_suites: cipher_suites(config)?,
-        retry: RetryPolicy { silence: login_timeout(config), ..RetryPolicy::default() },
-    })
-}
-
-fn privilege(config: &AgentConfig) -> Privilege {
-    match config.text("privlvl").as_deref() {
-        Some("callback") => Privilege::Callback,
-        Some("user") => Privilege::User,
-        Some("operator") => Privilege::Operator,
-        _ => Privilege::Administrator,
-    }
-}
-
-/// The suite asked for and no other; the best first when none was.
-fn cipher_suites(config: &AgentConfig) -> Result<Vec<CipherSuite>, ConfigError> {
-    let Some(id) = config.text("cipher") else { return Ok(CipherSuite::RECOMMENDED.to_vec()) };
-    let suite = id.trim().parse().ok().and_then(CipherSuite::from_id);
-    let suite = suite.ok_or_else(|| unusable("cipher", unknown_suite(&id)))?;
-    if !suite.authenticates_packets() {
-        log::warn!(
-            "cipher suite {suite} authenticates no packet: anybody on the network can answer for the BMC"
-        );
-    }
-    Ok(vec![suite])
-}
-
-fn unknown_suite(id: &str) -> String {
-    match id.trim() {
-        "4" | "5" | "9" | "10" | "13" | "14" | "18" | "19" => {
-            format!("suite {id} encrypts with xRC4, which is broken and not supported: use 17 or 3")
-        }
-        _ => format!("'{}' is no cipher suite: use 17 or 3", id.escape_debug()),
-    }
-}
-
-fn login_timeout(config: &AgentConfig) -> Duration {
-    let timeout = config.seconds("login_timeout").filter(|timeout| !timeout.is_zero());
-    match timeout {
-        Some(timeout) if config.is_given("login_timeout") => timeout,
-        Some(timeout) if !config.is_set("disable_timeout") => timeout,
-        _ => WITHOUT_LOGIN_TIMEOUT,
-    }
-}
-
-fn unusable(parameter: &'static str, reason: String) -> ConfigError {
-    ConfigError::Unusable { parameter, reason }
 }

@@ -1,6 +1,8 @@
-//! `fence_ipmilan` and its six other names: IPMI over LAN.
+//! `fence_ipmilan` and its six other names: IPMI over LAN. Nothing else in this crate knows the crate ipmi-lan.
 
+mod advice;
 mod device;
+mod settings;
 
 use super::standard::{self, option, parameter, switch};
 use crate::{Action, Agent, AgentAction, Kind, Parameter};
@@ -193,4 +195,60 @@ fn ipmitool() -> Vec<Parameter> {
             ..parameter("ipmitool_timeout", Kind::String, UNUSED)
         },
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn names() -> impl Iterator<Item = &'static str> {
+        std::iter::once("fence_ipmilan").chain(OTHER_NAMES.iter().map(|(name, _)| *name))
+    }
+
+    #[test]
+    fn every_default_is_a_value_of_its_parameter() {
+        for name in names() {
+            for parameter in agent(name).parameters {
+                let default = parameter.default.map(|default| parameter.parse(default));
+                assert!(!matches!(default, Some(Err(_))), "{name}: {parameter:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_name_and_no_option_is_there_twice() {
+        let mut seen = BTreeSet::new();
+        for parameter in agent("fence_ipmilan").parameters {
+            let short = parameter.getopt.short.map(String::from);
+            let names =
+                [Some(parameter.name.to_owned()), parameter.old_name.map(str::to_owned), short];
+            for name in names.into_iter().flatten() {
+                assert!(seen.insert(name.clone()), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_names_differ_in_lanplus_and_power_wait() {
+        let default = |name, parameter| agent(name).parameter(parameter).unwrap().default.unwrap();
+        let defaults = names().map(|name| {
+            assert_eq!(agent(name).name, name);
+            (name, default(name, "lanplus"), default(name, "power_wait"))
+        });
+        assert_eq!(
+            defaults.collect::<Vec<_>>(),
+            [
+                ("fence_ipmilan", "0", "2"),
+                ("fence_ilo3", "1", "4"),
+                ("fence_ilo4", "1", "2"),
+                ("fence_ilo5", "1", "2"),
+                ("fence_ipmilanplus", "1", "2"),
+                ("fence_imm", "0", "2"),
+                ("fence_idrac", "0", "2"),
+            ]
+        );
+        assert_eq!(agent("fence_ilo").name, "fence_ipmilan");
+    }
 }
