@@ -206,6 +206,29 @@ fn whichever_answer_is_lost_a_reboot_is_carried_out_once() {
     });
 }
 
+/// A slow BMC: each of three answers of the login takes 1.5 s.
+#[test]
+fn a_login_that_takes_more_than_four_seconds_is_followed_by_its_command() {
+    let bmc = Sim::start();
+    let mut last = None;
+    let proxy = Proxy::start(bmc.address(), move |genuine| {
+        // Open Session Response, RAKP 2 and RAKP 4; the answers to repetitions are not wanted, and add no time.
+        let step = genuine.get(5).copied().filter(|kind| matches!(kind, 0x11 | 0x13 | 0x15));
+        if step.is_some() && step == last {
+            return Vec::new();
+        }
+        if step.is_some() {
+            std::thread::sleep(Duration::from_millis(1500));
+        }
+        last = step;
+        vec![genuine.to_vec()]
+    });
+    let run = agent(&bmc, &["action=status", "login_timeout=10"]).lines(proxy.lines()).run();
+    run.expect(0, "Status: ON\n");
+    let answered = |kind: &&EventKind| matches!(kind, EventKind::StatusReported(_));
+    assert_eq!(bmc.happened().iter().filter(answered).count(), 1);
+}
+
 /// Some BMCs forget their sessions when they switch power.
 #[test]
 fn a_session_that_the_bmc_forgot_is_opened_again() {

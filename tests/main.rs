@@ -17,6 +17,7 @@ mod differential;
 mod discovery;
 mod faults;
 mod forgeries;
+mod hosts;
 mod ipmilan;
 mod metadata;
 mod secrets;

@@ -19,7 +19,10 @@ pub(super) fn parse(agent: &Agent, arguments: Vec<OsString>) -> Result<Input, In
         command(agent).try_get_matches_from(arguments).map_err(|error| explain(&error, agent))?;
     let left_over = left_over(&matches);
     // Without an action the default is carried out, which powers a machine off. A forgotten -o must not do that.
-    if left_over.is_some() && !is_given("action", &matches) && agent.parameter("action").is_some() {
+    let is_harmless = ["action", "help", "version"]
+        .iter()
+        .any(|name| agent.parameter(name).is_none() || is_given(name, &matches));
+    if left_over.is_some() && !is_harmless {
         return Err(InputError::WordWithoutAction);
     }
     Ok(Input {
@@ -290,6 +293,13 @@ mod tests {
         {
             let error = error(arguments);
             assert!(error.starts_with("a word on the command line belongs to no option, and no"));
+        }
+    }
+
+    #[test]
+    fn a_word_beside_help_does_no_harm() {
+        for arguments in [["-h", "me"], ["--version", "please"]] {
+            assert!(try_parse(&arguments).is_ok());
         }
     }
 

@@ -12,6 +12,8 @@ use crate::{Device, ErrorKind, PowerState, RestartMark};
 
 /// The specification keeps power off for at least a second (IPMI 2.0 §28.3); this sees it several times.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+/// A single reading may be a glitch.
+const READINGS_WANTED: u32 = 2;
 /// How often the machine is asked for its own record of the restart, which costs a command of its own.
 const MARK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long it is waited for. Short: the answer is not needed, and power is not watched meanwhile.
@@ -109,26 +111,28 @@ impl Cycle {
     ) -> Result<Option<OffProof>, FenceError> {
         let started = Instant::now();
         let mut mark_at = started + MARK_INTERVAL;
-        // A command that was not taken is the less likely reason for a machine to be off: a glitch is more likely.
-        let mut readings_wanted = if self.acknowledged { 1 } else { 2 };
+        let mut seen = 0;
         loop {
             let is_on = match Reading::take(device, Reading::last_chance(self.deadline)).await {
                 Ok(reading) if reading.state() == PowerState::Off => {
-                    readings_wanted -= 1;
-                    if readings_wanted == 0 {
+                    seen += 1;
+                    if seen == READINGS_WANTED {
                         log::info!("{}: power is OFF", device.address());
                         return Ok(SeenOff::after(sent, reading).map(OffProof::Seen));
                     }
                     false
                 }
                 Ok(_) => {
-                    readings_wanted = if self.acknowledged { 1 } else { 2 };
+                    seen = 0;
                     true
                 }
                 Err(source) if source.kind() == ErrorKind::Denied => {
                     return Err(FenceError::StateUnknown { command: "power cycle", source });
                 }
-                Err(_) => false,
+                Err(_) => {
+                    seen = 0;
+                    false
+                }
             };
             let now = Instant::now();
             if is_on && now >= mark_at.min(self.deadline) {

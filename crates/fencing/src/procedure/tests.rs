@@ -320,6 +320,18 @@ async fn a_restart_is_no_proof_of_a_cycle_that_was_not_acknowledged() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn readings_of_off_with_others_in_between_prove_no_cycle() {
+    let (on, off) = (Ok(PowerState::On), Ok(PowerState::Off));
+    for other in [on, Err(ErrorKind::Refused), Err(ErrorKind::NoAnswer)] {
+        let mut machine = Machine::new(PowerState::On);
+        machine.dropped = usize::MAX;
+        machine.readings = [on, off, other, off, other].into();
+        let error = run(&mut machine, Action::Reboot, &by_cycle(false)).await.unwrap_err();
+        assert!(matches!(error, FenceError::CycleUnproven { .. }), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cycle_without_proof_is_told_even_where_there_is_no_time_out() {
     let mut machine = Machine::new(PowerState::On);
     machine.dropped = usize::MAX;

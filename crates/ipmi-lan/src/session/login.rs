@@ -158,7 +158,10 @@ impl Login {
                 Progress::Continues(self)
             }
             Verdict::SuiteRefused(status) => self.propose_next_suite(context, now, status),
-            Verdict::StartAnew => self.start_anew(context, now),
+            Verdict::StartAnew => {
+                self.close_without_waiting(context, now);
+                self.start_anew(context, now)
+            }
             Verdict::Failed(error) => {
                 if matches!(self.expect, Expect::Privilege(_)) {
                     self.close_without_waiting(context, now);

@@ -2,7 +2,7 @@
 
 use bmc_sim::{Config, EventKind, User};
 use ipmi_lan::session::SessionConfig;
-use ipmi_lan::wire::{Datagram, OpenSessionRequest, Packet20, PayloadType};
+use ipmi_lan::wire::{Datagram, OpenSessionRequest, Packet20, PayloadType, Rakp4};
 use ipmi_lan::{CipherSuite, Error, Kg, Password, Privilege, RmcpPlusStatus, Step, Username};
 
 use crate::pair::{From, MILLISECOND, Pair, SECOND, as_it_is, bmc_config, config, payload_type_of};
@@ -219,6 +219,42 @@ fn a_login_given_up_while_rakp_4_is_awaited_gives_the_session_back() {
     };
     assert!(count(is_opened) >= 2);
     assert_eq!(count(is_opened), count(is_closed));
+}
+
+#[test]
+fn a_login_that_starts_anew_after_rakp_4_was_lost_gives_the_first_session_back() {
+    let mut answers = 0;
+    let mut pair = Pair::new(move |_, datagram| {
+        if payload_type_of(datagram) != Some(PayloadType::Rakp4) {
+            return as_it_is(datagram);
+        }
+        answers += 1;
+        match answers {
+            1 => Vec::new(),
+            2 => as_it_is(&rakp4_refused(datagram)),
+            _ => as_it_is(datagram),
+        }
+    });
+    pair.log_in().unwrap();
+    pair.close();
+    pair.settle();
+    let count = |is: fn(&EventKind) -> bool| {
+        pair.bmc.events().iter().filter(|event| is(&event.kind)).count()
+    };
+    assert_eq!(count(|kind| matches!(kind, EventKind::SessionOpened { .. })), 2);
+    assert_eq!(count(|kind| matches!(kind, EventKind::SessionClosed { .. })), 2);
+}
+
+/// A BMC that has activated the session, and then refuses the repeated RAKP 3.
+fn rakp4_refused(datagram: &[u8]) -> Vec<u8> {
+    let Ok(Datagram::Ipmi20(mut packet)) = Datagram::parse(datagram) else { panic!() };
+    let Ok(Rakp4::Accepted { tag, console_session_id, .. }) = Rakp4::parse(&packet.payload) else {
+        panic!()
+    };
+    let status = RmcpPlusStatus::INVALID_SESSION_ID;
+    let console_session_id = Some(console_session_id);
+    packet.payload = Rakp4::Refused { tag, status, console_session_id }.to_bytes();
+    Datagram::Ipmi20(packet).to_bytes()
 }
 
 #[test]

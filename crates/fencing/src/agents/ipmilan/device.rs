@@ -33,7 +33,8 @@ pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError>
         lanplus: config.is_set("lanplus"),
         has_password: config.is_given("password"),
         config: session_config(config)?,
-        found: None,
+        addresses: Vec::new(),
+        guid: None,
         client: None,
     }))
 }
@@ -45,17 +46,11 @@ struct Bmc {
     lanplus: bool,
     has_password: bool,
     config: SessionConfig,
-    /// Who answered the first login of this operation. A later one goes nowhere else: what another machine says of its
-    /// power is no answer.
-    found: Option<Found>,
+    /// Where to log in; only the one that answered, once one has. What another machine says of its power is no answer.
+    addresses: Vec<SocketAddr>,
+    /// Who answered the first login of this operation.
+    guid: Option<[u8; 16]>,
     client: Option<Client>,
-}
-
-/// A BMC that knows the password.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Found {
-    address: SocketAddr,
-    guid: [u8; 16],
 }
 
 #[async_trait]
@@ -126,8 +121,9 @@ impl Bmc {
         C::Response: Send,
     {
         loop {
-            let until = deadline.min(Instant::now() + SESSION_LOST_AFTER);
             let client = self.logged_in(deadline).await?;
+            // Only now: the login takes its own time.
+            let until = deadline.min(Instant::now() + SESSION_LOST_AFTER);
             match client.execute(command, Delivery::Repeated, until.into_std()).await {
                 Err(Error::NoAnswer(no_answer)) => {
                     if Instant::now() >= deadline {
@@ -170,26 +166,28 @@ impl Bmc {
         })
     }
 
-    /// Logs in where the last login was, or else at the first address of the host where somebody answers. The client is
-    /// kept while the login is under way, so that [`Device::close`] can give back a session that is half there.
+    /// Logs in at the first address of the host where somebody answers, whatever the answer. The client is kept while the
+    /// login is under way, so that [`Device::close`] can give back a session that is half there.
     async fn login(&mut self, deadline: Instant) -> Result<(), DeviceError> {
+        if self.addresses.is_empty() {
+            self.addresses = self.resolve(deadline).await?;
+        }
         let mut last = None;
-        for address in self.addresses(deadline).await? {
-            match self.login_at(address, deadline).await {
-                Ok((found, suite)) => return self.keep_to(found, suite).await,
+        for address in self.addresses.clone() {
+            let result = self.login_at(address, deadline).await;
+            if !is_silence(&result) {
+                self.addresses = vec![address];
+            }
+            match result {
+                Ok(logged_in) => return self.keep_to(address, logged_in).await,
                 Err(error) => {
-                    self.abandon().await;
                     log::info!("{address}: {error}");
-                    let is_silent = matches!(
-                        error,
-                        Error::NoAnswer(NoAnswer { heard_before: false, .. })
-                            | Error::System { .. }
-                    );
+                    self.abandon().await;
                     last = Some(error);
-                    if !is_silent {
-                        break;
-                    }
                 }
+            }
+            if self.addresses == [address] {
+                break;
             }
         }
         let no_address = || DeviceError::new(ErrorKind::NoAnswer, "the host has no address");
@@ -197,10 +195,7 @@ impl Bmc {
     }
 
     /// One address of each family, for a machine has both; two of one family may be two machines.
-    async fn addresses(&self, deadline: Instant) -> Result<Vec<SocketAddr>, DeviceError> {
-        if let Some(found) = self.found {
-            return Ok(vec![found.address]);
-        }
+    async fn resolve(&self, deadline: Instant) -> Result<Vec<SocketAddr>, DeviceError> {
         let all = resolve(&self.host, self.port, deadline.into_std())
             .await
             .map_err(|error| self.explained(error))?;
@@ -213,21 +208,23 @@ impl Bmc {
         &mut self,
         address: SocketAddr,
         deadline: Instant,
-    ) -> Result<(Found, CipherSuite), Error> {
+    ) -> Result<LoggedIn, Error> {
         let client = Client::open(address, self.config.clone(), deadline.into_std()).await?;
-        let client = self.client.insert(client);
-        let LoggedIn { suite, bmc_guid } = client.login().await?;
-        Ok((Found { address, guid: bmc_guid }, suite))
+        self.client.insert(client).login().await
     }
 
-    async fn keep_to(&mut self, found: Found, suite: CipherSuite) -> Result<(), DeviceError> {
-        if *self.found.get_or_insert(found) != found {
+    async fn keep_to(
+        &mut self,
+        address: SocketAddr,
+        logged_in: LoggedIn,
+    ) -> Result<(), DeviceError> {
+        if *self.guid.get_or_insert(logged_in.bmc_guid) != logged_in.bmc_guid {
             self.close().await;
             let reason =
                 "another BMC answers there now: its GUID differs from that of the first login";
             return Err(DeviceError::new(ErrorKind::Denied, reason));
         }
-        self.log_login(found.address, suite);
+        self.log_login(address, logged_in.suite);
         Ok(())
     }
 
@@ -276,4 +273,15 @@ impl Bmc {
             );
         }
     }
+}
+
+/// Whether nobody was there at all.
+fn is_silence<T>(result: &Result<T, Error>) -> bool {
+    let silent = |error: &Error| {
+        matches!(
+            error,
+            Error::NoAnswer(NoAnswer { heard_before: false, .. }) | Error::System { .. }
+        )
+    };
+    result.as_ref().is_err_and(silent)
 }

@@ -1,0 +1,58 @@
+//! Host names with several addresses, in a hosts file that only the agent sees: it must not take one machine for another.
+
+use std::fs;
+
+use bmc_sim::Power;
+use tempfile::TempDir;
+
+use crate::support::agent::{Agent, Run};
+use crate::support::ipmi_sim::free_port;
+use crate::support::sim::Sim;
+
+#[test]
+fn a_bmc_that_has_answered_is_not_exchanged_for_one_at_another_address() {
+    // The first answers, but has no session to give; the second is another machine, and off.
+    let first = Sim::start_at("[::1]:0", |config| config.max_sessions = 0);
+    let port = first.address().port();
+    let second = another_machine(&format!("127.0.0.1:{port}"));
+    let run =
+        run(&["::1", "127.0.0.1"], port, &["action=off", "power_timeout=2", "login_timeout=1"]);
+    run.expect_failure("insufficient resources to create a session");
+    assert_eq!(second.datagrams().received, 0);
+}
+
+#[test]
+fn of_two_addresses_of_one_family_only_the_first_is_asked() {
+    let first = Sim::start_with(|config| config.faults.silent = true);
+    let port = first.address().port();
+    let second = another_machine(&format!("127.0.0.2:{port}"));
+    let run = run(&["127.0.0.1", "127.0.0.2"], port, &["action=off", "login_timeout=1"]);
+    run.expect_failure("timed out");
+    assert_eq!(second.datagrams().received, 0);
+}
+
+#[test]
+fn a_machine_with_an_address_of_each_family_is_found_at_either() {
+    let bmc = Sim::start_at(&format!("127.0.0.1:{}", free_port()), |_| {});
+    let port = bmc.address().port();
+    let run = run(&["::1", "127.0.0.1"], port, &["action=status", "login_timeout=1"]);
+    run.expect(0, "Status: ON\n");
+}
+
+fn another_machine(address: &str) -> Sim {
+    Sim::start_at(address, |config| config.initial_power = Power::Off)
+}
+
+/// Runs the agent for the host "bmc", which has these addresses in a mount namespace of the agent's own.
+fn run(addresses: &[&str], port: u16, lines: &[&str]) -> Run {
+    let folder = TempDir::new().expect("a folder");
+    let hosts = folder.path().join("hosts");
+    let text: String = addresses.iter().map(|address| format!("{address} bmc\n")).collect();
+    fs::write(&hosts, text).expect("a hosts file");
+    let script = format!("mount --bind '{}' /etc/hosts && exec \"$0\"", hosts.display());
+    Agent::ours()
+        .lines(["ip=bmc", &format!("ipport={port}"), "username=admin", "password=secret"])
+        .lines(lines)
+        .through("unshare", &["--mount", "sh", "-c", &script])
+        .run()
+}
