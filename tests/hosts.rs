@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use bmc_sim::Power;
+use bmc_sim::{EventKind, Power};
 use tempfile::TempDir;
 
 use crate::support::agent::{Agent, Run};
@@ -37,6 +37,22 @@ fn a_machine_with_an_address_of_each_family_is_found_at_either() {
     let port = bmc.address().port();
     let run = run(&["::1", "127.0.0.1"], port, &["action=status", "login_timeout=1"]);
     run.expect(0, "Status: ON\n");
+}
+
+#[test]
+fn another_bmc_that_takes_over_the_address_is_not_believed() {
+    let first = Sim::start_with(|config| config.faults.ignore_power_off = true);
+    let address = first.address().to_string();
+    let running = Agent::ours().lines(first.lines()).lines(["action=off"]).start();
+    first.wait_for(|event| matches!(event, EventKind::ChassisControl { .. }));
+    drop(first);
+    let second = Sim::start_at(&address, |config| {
+        config.guid = *b"another BMC 0001";
+        config.initial_power = Power::Off;
+    });
+    running.finish().expect_failure("another BMC answers there now");
+    assert_eq!(second.sessions(), (1, 1));
+    assert_eq!(second.commands(), []);
 }
 
 fn another_machine(address: &str) -> Sim {
