@@ -91,7 +91,7 @@ impl CommandSent {
     }
 }
 
-/// Power was read as off: the witness without which no success of off or reboot can be made.
+/// Power was read as off: the witness of every success of off, and of reboot but for the other kinds of [`OffProof`].
 #[derive(Debug)]
 pub struct SeenOff(Reading);
 

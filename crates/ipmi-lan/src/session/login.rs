@@ -158,10 +158,7 @@ impl Login {
                 Progress::Continues(self)
             }
             Verdict::SuiteRefused(status) => self.propose_next_suite(context, now, status),
-            Verdict::StartAnew => {
-                self.close_without_waiting(context, now);
-                self.start_anew(context, now)
-            }
+            Verdict::StartAnew => self.start_anew(context, now),
             Verdict::Failed(error) => {
                 if matches!(self.expect, Expect::Privilege(_)) {
                     self.close_without_waiting(context, now);
@@ -199,7 +196,6 @@ impl Login {
             // Some BMCs drop proposals that they do not know, or say that they have no room for them.
             self.suites.rotate_left(1);
         }
-        self.close_without_waiting(context, now);
         self.start_anew(context, now)
     }
 
@@ -280,6 +276,7 @@ impl Login {
 
     /// With a new session, new random numbers and longer intervals.
     fn start_anew(mut self: Box<Self>, context: &mut Context, now: Instant) -> Progress {
+        self.close_without_waiting(context, now);
         self.restarts += 1;
         log::debug!("login starts anew");
         self.open_session(context, now)
