@@ -10,9 +10,13 @@
 mod bmc;
 mod config;
 mod event;
+mod link;
+mod network;
 mod server;
 
 pub use bmc::{Bmc, DatagramCounts};
 pub use config::{Config, Faults, Power, User};
 pub use event::{Event, EventKind};
+pub use link::{Link, LinkConfig, LinkCounts, Traffic};
+pub use network::{Network, NetworkConfig};
 pub use server::{Server, StartError};
