@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use bmc_sim::Power;
 use ipmi_lan::command::{ChassisStatus, Command, GetChassisStatus, PowerControl};
 use ipmi_lan::wire::{
-    Authentication15, Datagram, OpenSessionResponse, Packet15, Packet20, PayloadType, Rakp2, Rakp4,
-    ResponseMessage,
+    Address, Authentication15, Datagram, OpenSessionResponse, Packet15, Packet20, PayloadType,
+    Rakp2, Rakp4, ResponseMessage,
 };
 use ipmi_lan::{CompletionCode, RmcpPlusStatus};
 
@@ -286,7 +286,7 @@ impl Forgery {
         match self {
             Self::Ipmi15 => Datagram::Ipmi15(Packet15::sessionless(payload)).to_bytes(),
             Self::Ipmi15OfTheSession => {
-                let authentication = Authentication15::Code { kind: 2, code: [0; 16] };
+                let authentication = Authentication15::Md5([0; 16]);
                 Datagram::Ipmi15(Packet15 { authentication, sequence, session_id, payload })
                     .to_bytes()
             }
@@ -323,6 +323,8 @@ fn power_is_off(request_sequence: u8) -> Vec<u8> {
         miscellaneous: 0,
     };
     let message = ResponseMessage {
+        to: Address::REMOTE_CONSOLE,
+        from: Address::BMC,
         network_function: GetChassisStatus::NETWORK_FUNCTION,
         command: GetChassisStatus::NUMBER,
         sequence: request_sequence,

@@ -34,7 +34,9 @@ fn reread_request<C: Command + Debug + PartialEq>(data: &[u8]) {
 fn reread_responses(data: &[u8]) {
     let privilege = Privilege::Administrator;
     let command = GetChannelAuthenticationCapabilities { extended: true, privilege };
-    reread(data, |data| command.parse_response(data), AuthenticationCapabilities::to_data);
+    reread(data, |data| command.parse_response(data), |capabilities: &AuthenticationCapabilities| {
+        capabilities.to_data(true)
+    });
     let command = GetChannelCipherSuites { index: 0 };
     reread(data, |data| command.parse_response(data), CipherSuiteChunk::to_data);
     reread(data, |data| GetChassisStatus.parse_response(data), ChassisStatus::to_data);

@@ -17,7 +17,8 @@ use ipmi_lan::wire::{
     Rakp2, Rakp3, Rakp4, RequestMessage, ResponseMessage,
 };
 use ipmi_lan::{
-    CipherSuite, CompletionCode, Kg, Password, Privilege, RetryPolicy, RmcpPlusStatus, Username,
+    CipherSuite, CompletionCode, Kg, Password, Privilege, QuirkSet, RetryPolicy, RmcpPlusStatus,
+    Username,
 };
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
@@ -188,6 +189,7 @@ impl Network {
             bmc_guid: [0; 16],
             role: rakp1.role,
             username: rakp1.username,
+            quirks: QuirkSet::NONE,
         };
         Rakp2::Accepted {
             tag,
@@ -214,6 +216,8 @@ impl Network {
 fn answered_15(packet: &Packet15, answer: Answer) -> Option<Datagram> {
     let request = RequestMessage::parse(&packet.payload).ok()?;
     let response = ResponseMessage {
+        to: request.from,
+        from: request.to,
         network_function: request.network_function,
         command: request.command,
         sequence: request.sequence,

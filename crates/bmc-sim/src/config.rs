@@ -2,7 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ipmi_lan::command::PowerControl;
-use ipmi_lan::{CipherSuite, CredentialError, Kg, Password, Privilege, Username};
+use ipmi_lan::{CipherSuite, CredentialError, Kg, Password, Privilege, QuirkSet, Username};
 
 /// What a simulated BMC is like. [`Config::new`] gives one without peculiarities.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Config {
     pub max_sessions: usize,
     /// After how much silence a session is closed: 60 s, give or take 3 (IPMI 2.0 §6.12.15).
     pub session_idle_timeout: Duration,
+    /// Of which vendors it has quirks.
+    pub quirks: QuirkSet,
     /// How it misbehaves.
     pub faults: Faults,
 }
@@ -90,6 +92,7 @@ impl Config {
             initial_power: Power::On,
             max_sessions: 32,
             session_idle_timeout: Duration::from_secs(60),
+            quirks: QuirkSet::NONE,
             faults: Faults::default(),
         }
     }

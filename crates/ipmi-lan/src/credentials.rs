@@ -32,7 +32,7 @@ pub enum CredentialError {
 }
 
 /// A user name of up to 16 bytes; the empty one is the null user.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Username {
     bytes: [u8; Self::MAX],
     length: u8,
@@ -60,6 +60,22 @@ impl Username {
         self.bytes.get(..usize::from(self.length)).unwrap_or_default()
     }
 
+    /// The name padded with NUL, as IPMI 1.5 sends it (IPMI 2.0 §22.16).
+    pub(crate) fn padded(&self) -> [u8; Self::MAX] {
+        self.bytes
+    }
+
+    /// The name with its padding as part of it.
+    pub(crate) fn filled_up(&self) -> Self {
+        Self { bytes: self.bytes, length: 16 }
+    }
+
+    /// The name before the padding.
+    pub(crate) fn from_padded(bytes: [u8; Self::MAX]) -> Self {
+        let name = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+        Self::new(name).unwrap_or_default() // never longer than sixteen bytes
+    }
+
     pub(crate) fn length(&self) -> u8 {
         self.length
     }
@@ -76,8 +92,11 @@ impl fmt::Debug for Username {
 pub struct Password(Key);
 
 impl Password {
-    /// The longest password, in bytes (IPMI 2.0; IPMI 1.5 allows 16).
+    /// The longest password, in bytes.
     pub const MAX: usize = Key::LENGTH;
+
+    /// As much of it as IPMI 1.5 uses.
+    pub const MAX_15: usize = 16;
 
     /// A password; longer than [`Password::MAX`] is an error, never cut.
     ///
@@ -90,6 +109,16 @@ impl Password {
         }
         let too_long = CredentialError::PasswordTooLong { length: password.len() };
         Key::padded(password).map(Self).ok_or(too_long)
+    }
+
+    /// The password as IPMI 1.5 has it: 16 bytes, padded with NUL (IPMI 2.0 §22.17.1).
+    pub(crate) fn key15(&self) -> Zeroizing<[u8; Self::MAX_15]> {
+        Zeroizing::new(self.0.as_bytes().first_chunk().copied().unwrap_or_default())
+    }
+
+    /// Whether IPMI 1.5 cannot carry all of it.
+    pub(crate) fn is_longer_than_15_carries(&self) -> bool {
+        self.0.as_bytes().iter().skip(Self::MAX_15).any(|byte| *byte != 0)
     }
 
     /// The password as a key: 20 bytes, padded with NUL (IPMI 2.0 §13.31).

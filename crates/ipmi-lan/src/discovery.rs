@@ -105,12 +105,7 @@ impl Discovery {
     }
 
     fn request<C: Command>(&mut self, command: &C) -> RequestMessage {
-        RequestMessage {
-            network_function: C::NETWORK_FUNCTION,
-            command: C::NUMBER,
-            sequence: self.next_sequence(),
-            data: command.to_data(),
-        }
+        command.to_message(self.next_sequence())
     }
 
     fn next_sequence(&mut self) -> u8 {
@@ -165,11 +160,7 @@ impl Discovery {
 
 /// The answer to this request, if the message is one.
 fn answer(request: &RequestMessage, message: &[u8]) -> Option<ResponseMessage> {
-    ResponseMessage::parse(message).ok().filter(|response| {
-        response.sequence == request.sequence
-            && response.command == request.command
-            && response.network_function == request.network_function
-    })
+    ResponseMessage::parse(message).ok().filter(|response| response.answers(request))
 }
 
 fn parsed<C: Command>(command: &C, response: &ResponseMessage) -> Result<C::Response, Error> {

@@ -38,6 +38,7 @@
 //!
 //! What it does not do: IPMI 1.5 sessions, cipher suites with xRC4, bridging, sensors, serial over LAN.
 
+mod authentication;
 mod cipher_suite;
 #[cfg(feature = "tokio")]
 mod client;
@@ -48,10 +49,12 @@ pub mod crypto;
 #[cfg(feature = "tokio")]
 mod discovery;
 mod error;
+mod quirk;
 mod retry;
 pub mod session;
 pub mod wire;
 
+pub use authentication::{AuthenticationType, AuthenticationTypes};
 pub use cipher_suite::{
     AuthenticationAlgorithm, CipherSuite, ConfidentialityAlgorithm, IntegrityAlgorithm,
 };
@@ -62,5 +65,6 @@ pub use credentials::{CredentialError, Kg, Password, Privilege, Username};
 #[cfg(feature = "tokio")]
 pub use discovery::Discovery;
 pub use error::{Error, NoAnswer, Step, SuiteIds};
+pub use quirk::{Quirk, QuirkFacts, QuirkSet, UnknownWorkaround, Workarounds};
 pub use retry::RetryPolicy;
 pub use session::LoggedIn;

@@ -14,11 +14,14 @@ use ipmi_lan::command::{
 };
 use ipmi_lan::crypto::{OpenError, RakpExchange, SessionIntegrityKey, SessionKeys};
 use ipmi_lan::wire::{
-    Authentication15, Datagram, OpenSessionRequest, OpenSessionResponse, Packet20, PayloadType,
-    PresencePing, PresencePong, ProposedAlgorithms, Rakp1, Rakp2, Rakp3, Rakp4, RequestMessage,
-    ResponseMessage, Role,
+    Datagram, OpenSessionRequest, OpenSessionResponse, Packet20, PayloadType, PresencePing,
+    PresencePong, ProposedAlgorithms, Rakp1, Rakp2, Rakp3, Rakp4, RequestMessage, ResponseMessage,
+    Role,
 };
-use ipmi_lan::{CipherSuite, CompletionCode, Kg, Password, Privilege, RmcpPlusStatus, Username};
+use ipmi_lan::{
+    AuthenticationType, AuthenticationTypes, CipherSuite, CompletionCode, Kg, Password, Privilege,
+    QuirkSet, RmcpPlusStatus, Username,
+};
 
 /// An RMCP+ session of a fixture, and the secrets it was held with.
 struct Session {
@@ -108,10 +111,7 @@ fn a_pong_answers_the_ping_and_says_ipmi() {
 #[test]
 fn packets_of_ipmi_15_carry_their_code_from_activate_session_on() {
     let authenticated = |said: &Said| match Datagram::parse(&said.bytes).unwrap() {
-        Datagram::Ipmi15(packet) => match packet.authentication {
-            Authentication15::None => Some(false),
-            Authentication15::Code { kind, .. } => Some(kind == 2),
-        },
+        Datagram::Ipmi15(packet) => Some(packet.authentication.kind() == AuthenticationType::Md5),
         _ => None,
     };
     let said: Vec<_> =
@@ -130,7 +130,7 @@ fn ipmitool_switches_power_off() {
 fn capabilities_say_whether_a_kg_is_set_and_what_the_channel_speaks() {
     let without_kg = AuthenticationCapabilities {
         channel: 1,
-        authentication_types: 0b01_0111,
+        authentication_types: AuthenticationTypes::from_bits(0b01_0111),
         ipmi20: true,
         ipmi15: true,
         kg_set: false,
@@ -501,6 +501,7 @@ impl Session {
                     bmc_guid,
                     role: rakp1.role,
                     username: rakp1.username,
+                    quirks: QuirkSet::NONE,
                 };
                 (exchange, code)
             }
@@ -532,7 +533,7 @@ impl Session {
     }
 
     fn keys(&self) -> SessionKeys {
-        self.integrity_key().session_keys()
+        self.integrity_key().session_keys(QuirkSet::NONE)
     }
 
     fn capabilities(&self) -> (GetChannelAuthenticationCapabilities, AuthenticationCapabilities) {

@@ -14,16 +14,16 @@ use std::fmt::Debug;
 
 use exchange::Side;
 use ipmi_lan::command::{
-    AuthenticationCapabilities, ChassisControl, ChassisStatus, CipherSuiteChunk, CloseSession,
-    Command, DeviceId, GetChannelAuthenticationCapabilities, GetChannelCipherSuites,
-    GetChassisStatus, GetDeviceId, GetSystemRestartCause, PowerControl, SetSessionPrivilegeLevel,
+    ChassisControl, ChassisStatus, CipherSuiteChunk, CloseSession, Command, DeviceId,
+    GetChannelAuthenticationCapabilities, GetChannelCipherSuites, GetChassisStatus, GetDeviceId,
+    GetSystemRestartCause, PowerControl, SetSessionPrivilegeLevel,
 };
 use ipmi_lan::crypto::{RakpExchange, SessionKeys};
 use ipmi_lan::wire::{
     Datagram, OpenSessionRequest, OpenSessionResponse, Rakp1, Rakp2, Rakp3, Rakp4, RequestMessage,
     ResponseMessage, Role, WireError,
 };
-use ipmi_lan::{CipherSuite, Password, Privilege, Username};
+use ipmi_lan::{CipherSuite, Password, Privilege, QuirkSet, Username};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -118,7 +118,7 @@ proptest! {
         cause in valid::restart_cause(),
         device in valid::device_id(),
     ) {
-        prop_assert_eq!(CAPABILITIES.parse_response(&capabilities.to_data()), Ok(capabilities));
+        prop_assert_eq!(CAPABILITIES.parse_response(&capabilities.to_data(true)), Ok(capabilities));
         prop_assert_eq!(FIRST_SUITES.parse_response(&chunk.to_data()), Ok(chunk));
         prop_assert_eq!(GetChassisStatus.parse_response(&status.to_data()), Ok(status));
         prop_assert_eq!(GetSystemRestartCause.parse_response(&cause.to_data()), Ok(cause));
@@ -154,7 +154,7 @@ proptest! {
         message in vec(any::<u8>(), 0..=255),
         initialization_vector: [u8; 16],
     ) {
-        let keys = exchange.session_integrity_key(&password, None).session_keys();
+        let keys = exchange.session_integrity_key(&password, None).session_keys(QuirkSet::NONE);
         let packet = keys.seal(session_id, sequence, &message, initialization_vector);
         prop_assert_eq!((packet.session_id, packet.sequence), (session_id, sequence));
         prop_assert_eq!(keys.open(&packet), Ok(message));
@@ -232,7 +232,11 @@ fn read_as_requests(bytes: &[u8]) {
 }
 
 fn read_as_responses(bytes: &[u8]) {
-    read_as(bytes, |data| CAPABILITIES.parse_response(data), AuthenticationCapabilities::to_data);
+    read_as(
+        bytes,
+        |data| CAPABILITIES.parse_response(data),
+        |capabilities| capabilities.to_data(true),
+    );
     read_as(bytes, |data| FIRST_SUITES.parse_response(data), CipherSuiteChunk::to_data);
     read_as(bytes, |data| GetChassisStatus.parse_response(data), ChassisStatus::to_data);
     read_as(bytes, |data| GetSystemRestartCause.parse_response(data), |cause| cause.to_data());
@@ -328,6 +332,9 @@ fn some_keys(suite: CipherSuite) -> SessionKeys {
         bmc_guid: [5; 16],
         role: Role { privilege: Privilege::Operator, name_only: true },
         username: Username::new("operator").unwrap(),
+        quirks: QuirkSet::NONE,
     };
-    exchange.session_integrity_key(&Password::new("secret").unwrap(), None).session_keys()
+    exchange
+        .session_integrity_key(&Password::new("secret").unwrap(), None)
+        .session_keys(QuirkSet::NONE)
 }

@@ -6,7 +6,7 @@ use ipmi_lan::command::{
     GetChassisStatus, GetDeviceId, GetSystemRestartCause, PowerControl, SetSessionPrivilegeLevel,
 };
 use ipmi_lan::wire::{RequestMessage, ResponseMessage, WireError};
-use ipmi_lan::{CompletionCode, Privilege};
+use ipmi_lan::{AuthenticationTypes, CompletionCode, Privilege};
 use rand::rngs::StdRng;
 
 use super::chassis::Chassis;
@@ -134,7 +134,7 @@ impl System {
         };
         AuthenticationCapabilities {
             channel: CHANNEL,
-            authentication_types: 0,
+            authentication_types: AuthenticationTypes::default(),
             ipmi20: true,
             ipmi15: false,
             kg_set: self.config.kg.is_some(),
@@ -144,7 +144,7 @@ impl System {
             null_user: has_user(false),
             anonymous_user: false,
         }
-        .to_data()
+        .to_data(true)
     }
 
     /// One chunk of the cipher suite records (IPMI 2.0 §22.15).
@@ -236,6 +236,8 @@ pub(super) fn response(request: &RequestMessage, answer: Answer) -> ResponseMess
         Err(completion) => (completion, Vec::new()),
     };
     ResponseMessage {
+        to: request.from,
+        from: request.to,
         network_function: request.network_function,
         command: request.command,
         sequence: request.sequence,

@@ -4,7 +4,7 @@ use ipmi_lan::crypto::RakpExchange;
 use ipmi_lan::wire::{
     OpenSessionRequest, OpenSessionResponse, ProposedAlgorithms, Rakp1, Rakp2, Rakp3, Rakp4,
 };
-use ipmi_lan::{CipherSuite, Kg, Privilege, RmcpPlusStatus, Username};
+use ipmi_lan::{CipherSuite, Kg, Privilege, QuirkSet, RmcpPlusStatus, Username};
 use rand::Rng;
 
 use super::command::System;
@@ -199,6 +199,7 @@ impl OpenedSession {
             bmc_guid: system.config.guid,
             role: request.role,
             username: request.username,
+            quirks: QuirkSet::NONE,
         };
         let answer = Rakp2::Accepted {
             tag: request.tag,
@@ -226,7 +227,7 @@ impl ExpectRakp3 {
         };
         let active = ActiveSession::new(
             self.exchange.clone(),
-            integrity_key.session_keys(),
+            integrity_key.session_keys(QuirkSet::NONE),
             self.user.max_privilege,
             (request, answer.clone()),
         );

@@ -1,10 +1,13 @@
 //! The commands, each with both of its directions: a client writes requests and parses responses, a BMC the other
 //! way round.
 
+mod bridge;
 mod chassis;
 mod device;
 mod session;
+mod session15;
 
+pub use bridge::SendMessage;
 pub use chassis::{
     ChassisControl, ChassisStatus, GetChassisStatus, GetSystemRestartCause, PowerControl,
     RestartCause,
@@ -14,8 +17,9 @@ pub use session::{
     AuthenticationCapabilities, CipherSuiteChunk, CloseSession,
     GetChannelAuthenticationCapabilities, GetChannelCipherSuites, SetSessionPrivilegeLevel,
 };
+pub use session15::{ActivateSession, ActivatedSession, Challenge, GetSessionChallenge};
 
-use crate::wire::{NetworkFunction, WireError};
+use crate::wire::{Address, NetworkFunction, RequestMessage, WireError};
 
 /// A command and the answer that belongs to it.
 pub trait Command: Sized {
@@ -30,6 +34,18 @@ pub trait Command: Sized {
 
     /// The data of the request.
     fn to_data(&self) -> Vec<u8>;
+
+    /// The request as a message from a remote console to the BMC itself.
+    fn to_message(&self, sequence: u8) -> RequestMessage {
+        RequestMessage {
+            to: Address::BMC,
+            from: Address::REMOTE_CONSOLE,
+            network_function: Self::NETWORK_FUNCTION,
+            command: Self::NUMBER,
+            sequence,
+            data: self.to_data(),
+        }
+    }
 
     /// The request that this data is.
     ///

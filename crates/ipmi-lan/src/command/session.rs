@@ -1,6 +1,6 @@
 use super::Command;
-use crate::Privilege;
 use crate::wire::{NetworkFunction, Reader, WireError};
+use crate::{AuthenticationTypes, Privilege};
 
 /// "The channel that this request comes in on" (IPMI 2.0 §6.3).
 const THIS_CHANNEL: u8 = 0x0e;
@@ -19,8 +19,8 @@ pub struct GetChannelAuthenticationCapabilities {
 pub struct AuthenticationCapabilities {
     /// The channel's number.
     pub channel: u8,
-    /// Authentication types of IPMI 1.5: bit 0 none, 1 MD2, 2 MD5, 4 straight password, 5 OEM.
-    pub authentication_types: u8,
+    /// How sessions of IPMI 1.5 may be authenticated.
+    pub authentication_types: AuthenticationTypes,
     /// The channel takes IPMI 2.0 (RMCP+) sessions.
     pub ipmi20: bool,
     /// The channel takes IPMI 1.5 sessions.
@@ -70,10 +70,10 @@ impl Command for GetChannelAuthenticationCapabilities {
         let is_extended = types & AuthenticationCapabilities::EXTENDED != 0;
         Ok(AuthenticationCapabilities {
             channel,
-            authentication_types: types & 0x3f,
+            authentication_types: AuthenticationTypes::from_bits(types),
             ipmi20: is_extended && extended & 0x02 != 0,
             ipmi15: !is_extended || extended & 0x01 != 0,
-            kg_set: is_extended && status & 0x20 != 0,
+            kg_set: is_extended && status & AuthenticationCapabilities::KG != 0,
             per_message_authentication_disabled: status & 0x10 != 0,
             user_level_authentication_disabled: status & 0x08 != 0,
             named_users: status & 0x04 != 0,
@@ -89,20 +89,25 @@ impl GetChannelAuthenticationCapabilities {
 
 impl AuthenticationCapabilities {
     const EXTENDED: u8 = 0x80;
+    const KG: u8 = 0x20;
 
-    /// The data of the response, with the extended data of IPMI 2.0.
+    /// The data of the response; with the extended data of IPMI 2.0, or, as BMCs of IPMI 1.5 send it, without.
     #[must_use]
-    pub fn to_data(&self) -> Vec<u8> {
+    pub fn to_data(&self, extended: bool) -> Vec<u8> {
         let bit = |is_set, bit| if is_set { bit } else { 0 };
-        let status = bit(self.kg_set, 0x20)
+        let status = bit(self.kg_set, Self::KG)
             | bit(self.per_message_authentication_disabled, 0x10)
             | bit(self.user_level_authentication_disabled, 0x08)
             | bit(self.named_users, 0x04)
             | bit(self.null_user, 0x02)
             | bit(self.anonymous_user, 0x01);
+        let types = self.authentication_types.bits();
+        // The last four: OEM id (3), OEM auxiliary data.
+        if !extended {
+            return vec![self.channel, types, status & !Self::KG, 0, 0, 0, 0, 0];
+        }
         let versions = bit(self.ipmi20, 0x02) | bit(self.ipmi15, 0x01);
-        let types = Self::EXTENDED | self.authentication_types;
-        vec![self.channel, types, status, versions, 0, 0, 0, 0] // OEM id (3), OEM auxiliary data
+        vec![self.channel, Self::EXTENDED | types, status, versions, 0, 0, 0, 0]
     }
 }
 

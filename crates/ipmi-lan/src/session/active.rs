@@ -3,7 +3,7 @@ use std::time::Instant;
 use crate::command::CloseSession;
 use crate::crypto::{RakpExchange, SessionKeys};
 use crate::retry::Transmissions;
-use crate::wire::{Datagram, Packet20, PayloadType, RequestMessage, ResponseMessage};
+use crate::wire::{Address, Datagram, Packet20, PayloadType, RequestMessage, ResponseMessage};
 use crate::{CipherSuite, Error, NoAnswer, Step};
 
 use super::window::ReceiveWindow;
@@ -44,7 +44,7 @@ impl Active {
             console_session_id: exchange.console_session_id,
             bmc_session_id: exchange.bmc_session_id,
             sequence: 0,
-            window: ReceiveWindow::default(),
+            window: ReceiveWindow::for_ipmi20(),
             request_sequence: 0,
             pending: None,
         }
@@ -155,6 +155,8 @@ impl Active {
         log::debug!("{}: request {}", pending.request.name, pending.request_sequence);
         self.sequence = self.sequence.checked_add(1).unwrap_or(1);
         let message = RequestMessage {
+            to: Address::BMC,
+            from: Address::REMOTE_CONSOLE,
             network_function: pending.request.network_function,
             command: pending.request.command,
             sequence: pending.request_sequence,

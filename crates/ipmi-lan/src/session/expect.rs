@@ -4,7 +4,7 @@ use crate::command::{Command, GetChannelAuthenticationCapabilities};
 use crate::crypto::{RakpExchange, SessionIntegrityKey};
 use crate::wire::{
     Authentication15, Datagram, OpenSessionRequest, OpenSessionResponse, Packet15, Packet20,
-    PayloadType, Rakp1, Rakp2, Rakp3, Rakp4, RequestMessage, ResponseMessage, Role,
+    PayloadType, Rakp1, Rakp2, Rakp3, Rakp4, ResponseMessage, Role,
 };
 use crate::{CipherSuite, CompletionCode, Error, Password, Privilege, RmcpPlusStatus, Step};
 
@@ -48,12 +48,7 @@ pub(super) struct ExpectCapabilities {
 impl ExpectCapabilities {
     pub(super) fn request(&self, privilege: Privilege) -> Vec<u8> {
         let command = GetChannelAuthenticationCapabilities { extended: true, privilege };
-        let message = RequestMessage {
-            network_function: GetChannelAuthenticationCapabilities::NETWORK_FUNCTION,
-            command: GetChannelAuthenticationCapabilities::NUMBER,
-            sequence: self.request_sequence,
-            data: command.to_data(),
-        };
+        let message = command.to_message(self.request_sequence);
         Datagram::Ipmi15(Packet15::sessionless(message.to_bytes())).to_bytes()
     }
 
@@ -204,6 +199,7 @@ impl ExpectRakp2 {
                     bmc_guid,
                     role: role(config),
                     username: config.username,
+                    quirks: crate::QuirkSet::NONE,
                 };
                 if exchange.is_rakp2_genuine(&config.password, &code) {
                     Verdict::Accepted(exchange)
@@ -257,7 +253,7 @@ impl ExpectRakp4 {
     }
 
     pub(super) fn activate(&self) -> Active {
-        Active::new(&self.exchange, self.key.session_keys())
+        Active::new(&self.exchange, self.key.session_keys(crate::QuirkSet::NONE))
     }
 }
 

@@ -1,10 +1,21 @@
 use super::{Reader, WireError};
 use crate::CompletionCode;
 
-/// The BMC's slave address (IPMI 2.0 §5.5).
-pub const BMC_ADDRESS: u8 = 0x20;
-/// Software id of a remote console, 40h, as an address (IPMI 2.0 §5.5).
-pub const REMOTE_CONSOLE_ADDRESS: u8 = 0x81;
+/// Who sends or gets an IPMI message: a slave address or software id, and a logical unit there (IPMI 2.0 §5.5, §7.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Eight bits: a slave address of the IPMB, an even number, or a software id, an odd one.
+    pub slave: u8,
+    /// Logical unit number, two bits.
+    pub lun: u8,
+}
+
+impl Address {
+    /// The BMC itself.
+    pub const BMC: Self = Self { slave: 0x20, lun: 0 };
+    /// Software id 40h, of the remote console.
+    pub const REMOTE_CONSOLE: Self = Self { slave: 0x81, lun: 0 };
+}
 
 /// Network function of a request, an even number (IPMI 2.0 §5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,9 +44,13 @@ impl NetworkFunction {
     }
 }
 
-/// An IPMI request to the BMC itself (LUN 0), as it travels over LAN (IPMI 2.0 §13.8).
+/// An IPMI request, as it travels over LAN and IPMB (IPMI 2.0 §13.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestMessage {
+    /// Who is asked.
+    pub to: Address,
+    /// Who asks.
+    pub from: Address,
     /// What kind of command.
     pub network_function: NetworkFunction,
     /// Which command.
@@ -50,16 +65,16 @@ impl RequestMessage {
     /// Parses a request.
     ///
     /// # Errors
-    /// When it is cut short, a checksum is wrong, or it is not to the BMC.
+    /// When it is cut short, a checksum is wrong, or it is a response.
     pub fn parse(bytes: &[u8]) -> Result<Self, WireError> {
         let fields = Fields::parse("IPMI request", bytes)?;
-        let reader = Reader::new("IPMI request", &[]);
-        if fields.to != BMC_ADDRESS {
-            return Err(reader.field("responder's address", fields.to));
-        }
-        let network_function = NetworkFunction::of_request(fields.network_function)
-            .ok_or(reader.field("network function", fields.network_function))?;
+        Fields::check("IPMI request", bytes)?;
+        let network_function = NetworkFunction::of_request(fields.network_function).ok_or(
+            Reader::new("IPMI request", &[]).field("network function", fields.network_function),
+        )?;
         Ok(Self {
+            to: fields.to,
+            from: fields.from,
             network_function,
             command: fields.command,
             sequence: fields.sequence,
@@ -71,8 +86,8 @@ impl RequestMessage {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         Fields {
-            to: BMC_ADDRESS,
-            from: REMOTE_CONSOLE_ADDRESS,
+            to: self.to,
+            from: self.from,
             network_function: self.network_function.number(),
             sequence: self.sequence,
             command: self.command,
@@ -82,9 +97,13 @@ impl RequestMessage {
     }
 }
 
-/// The answer of the BMC to a [`RequestMessage`] (IPMI 2.0 §13.8).
+/// The answer to a [`RequestMessage`] (IPMI 2.0 §13.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResponseMessage {
+    /// Who had asked.
+    pub to: Address,
+    /// Who answers.
+    pub from: Address,
     /// The network function of the *request*.
     pub network_function: NetworkFunction,
     /// The command that is answered.
@@ -101,20 +120,26 @@ impl ResponseMessage {
     /// Parses a response.
     ///
     /// # Errors
-    /// When it is cut short, a checksum is wrong, or it is not from the BMC to a remote console.
+    /// When it is cut short, a checksum is wrong, or it is a request.
     pub fn parse(bytes: &[u8]) -> Result<Self, WireError> {
+        let message = Self::parse_without_checksums(bytes)?;
+        Fields::check("IPMI response", bytes)?;
+        Ok(message)
+    }
+
+    /// Parses a response, whatever its checksums.
+    ///
+    /// # Errors
+    /// When it is cut short, or a request.
+    pub fn parse_without_checksums(bytes: &[u8]) -> Result<Self, WireError> {
         let fields = Fields::parse("IPMI response", bytes)?;
         let mut reader = Reader::new("IPMI response", fields.data);
-        if fields.to != REMOTE_CONSOLE_ADDRESS {
-            return Err(reader.field("requester's address", fields.to));
-        }
-        if fields.from != BMC_ADDRESS {
-            return Err(reader.field("responder's address", fields.from));
-        }
         if fields.network_function & 1 == 0 {
             return Err(reader.field("network function", fields.network_function));
         }
         Ok(Self {
+            to: fields.to,
+            from: fields.from,
             network_function: NetworkFunction(fields.network_function & !1),
             command: fields.command,
             sequence: fields.sequence,
@@ -129,8 +154,8 @@ impl ResponseMessage {
         let mut data = vec![self.completion.0];
         data.extend_from_slice(&self.data);
         Fields {
-            to: REMOTE_CONSOLE_ADDRESS,
-            from: BMC_ADDRESS,
+            to: self.to,
+            from: self.from,
             network_function: self.network_function.of_response(),
             sequence: self.sequence,
             command: self.command,
@@ -138,12 +163,22 @@ impl ResponseMessage {
         }
         .to_bytes()
     }
+
+    /// Whether this answers the request: from whom it asked, to who asked, the same command and number.
+    #[must_use]
+    pub fn answers(&self, request: &RequestMessage) -> bool {
+        self.from == request.to
+            && self.to == request.from
+            && self.network_function == request.network_function
+            && self.command == request.command
+            && self.sequence == request.sequence
+    }
 }
 
 /// The layout that requests and responses share (IPMI 2.0 §13.8, figure 13-4).
 struct Fields<'a> {
-    to: u8,
-    from: u8,
+    to: Address,
+    from: Address,
     network_function: u8,
     sequence: u8,
     command: u8,
@@ -153,15 +188,12 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn parse(message: &'static str, bytes: &'a [u8]) -> Result<Self, WireError> {
         let mut reader = Reader::new(message, bytes);
-        let [to, function_and_lun, _] = checked(message, reader.bytes(3)?)?;
-        let second_part = reader.rest();
-        let [from, sequence_and_lun, command] = checked(message, second_part)?;
-        reader.skip(3)?;
-        let data = reader.rest();
-        let (_checksum, data) = data.split_last().ok_or(WireError::Truncated { message })?;
+        let [to, function_and_lun, _checksum, from, sequence_and_lun, command] = reader.array()?;
+        let (_checksum, data) =
+            reader.rest().split_last().ok_or(WireError::Truncated { message })?;
         Ok(Self {
-            to,
-            from,
+            to: Address { slave: to, lun: function_and_lun & 0x03 },
+            from: Address { slave: from, lun: sequence_and_lun & 0x03 },
             network_function: function_and_lun >> 2,
             sequence: sequence_and_lun >> 2,
             command,
@@ -169,23 +201,23 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// Whether both checksums are right: that of the first three bytes, and that of the rest.
+    fn check(message: &'static str, bytes: &[u8]) -> Result<(), WireError> {
+        match bytes.split_at_checked(3) {
+            Some((head, tail)) if sum(head) == 0 && sum(tail) == 0 => Ok(()),
+            _ => Err(WireError::Checksum { message }),
+        }
+    }
+
     fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![self.to, self.network_function << 2];
+        let mut bytes = vec![self.to.slave, self.network_function << 2 | self.to.lun & 0x03];
         bytes.push(checksum(&bytes));
-        let mut second_part = vec![self.from, self.sequence << 2, self.command];
+        let mut second_part =
+            vec![self.from.slave, self.sequence << 2 | self.from.lun & 0x03, self.command];
         second_part.extend_from_slice(self.data);
         second_part.push(checksum(&second_part));
         bytes.extend_from_slice(&second_part);
         bytes
-    }
-}
-
-/// The first three bytes of a part whose checksum is right.
-fn checked(message: &'static str, part: &[u8]) -> Result<[u8; 3], WireError> {
-    match part.first_chunk() {
-        None => Err(WireError::Truncated { message }),
-        Some(_) if sum(part) != 0 => Err(WireError::Checksum { message }),
-        Some(head) => Ok(*head),
     }
 }
 

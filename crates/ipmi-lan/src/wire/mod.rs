@@ -11,9 +11,7 @@ mod rmcp;
 mod session15;
 mod session20;
 
-pub use lan::{
-    BMC_ADDRESS, NetworkFunction, REMOTE_CONSOLE_ADDRESS, RequestMessage, ResponseMessage,
-};
+pub use lan::{Address, NetworkFunction, RequestMessage, ResponseMessage};
 pub use open_session::{OpenSessionRequest, OpenSessionResponse, ProposedAlgorithms};
 pub use rakp::{Rakp1, Rakp2, Rakp3, Rakp4, Role};
 pub use reader::WireError;
@@ -22,3 +20,4 @@ pub use session15::{Authentication15, Packet15};
 pub use session20::{Packet20, PayloadType, Trailer};
 
 pub(crate) use reader::Reader;
+pub(crate) use session20::Padding;

@@ -1,4 +1,5 @@
 use super::{Reader, WireError};
+use crate::AuthenticationType;
 
 /// A packet in the format of IPMI 1.5 (IPMI 2.0 §13.6, table 13-8).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,18 +14,56 @@ pub struct Packet15 {
     pub payload: Vec<u8>,
 }
 
-/// Authentication type and code of an IPMI 1.5 packet (IPMI 2.0 §13.6, §22.17.1).
+/// Authentication type of an IPMI 1.5 packet, and the code that goes with it (IPMI 2.0 §13.6, §22.17.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authentication15 {
     /// Type 0: no code. The only one outside a session.
     None,
-    /// Any other type, with its code.
-    Code {
-        /// 1 MD2, 2 MD5, 4 straight password, 5 OEM.
-        kind: u8,
-        /// Sixteen bytes, whatever the type.
-        code: [u8; 16],
-    },
+    /// Type 1.
+    Md2([u8; 16]),
+    /// Type 2.
+    Md5([u8; 16]),
+    /// Type 4: the password itself, in clear.
+    Password([u8; 16]),
+    /// Type 5.
+    Oem([u8; 16]),
+}
+
+impl Authentication15 {
+    /// A code of this type; none for [`AuthenticationType::None`].
+    #[must_use]
+    pub fn new(kind: AuthenticationType, code: [u8; 16]) -> Self {
+        match kind {
+            AuthenticationType::None => Self::None,
+            AuthenticationType::Md2 => Self::Md2(code),
+            AuthenticationType::Md5 => Self::Md5(code),
+            AuthenticationType::Password => Self::Password(code),
+            AuthenticationType::Oem => Self::Oem(code),
+        }
+    }
+
+    /// Its type.
+    #[must_use]
+    pub fn kind(&self) -> AuthenticationType {
+        match self {
+            Self::None => AuthenticationType::None,
+            Self::Md2(_) => AuthenticationType::Md2,
+            Self::Md5(_) => AuthenticationType::Md5,
+            Self::Password(_) => AuthenticationType::Password,
+            Self::Oem(_) => AuthenticationType::Oem,
+        }
+    }
+
+    /// Its code.
+    #[must_use]
+    pub fn code(&self) -> Option<&[u8; 16]> {
+        match self {
+            Self::None => None,
+            Self::Md2(code) | Self::Md5(code) | Self::Password(code) | Self::Oem(code) => {
+                Some(code)
+            }
+        }
+    }
 }
 
 impl Packet15 {
@@ -39,9 +78,11 @@ impl Packet15 {
         let kind = reader.u8()?;
         let sequence = reader.u32()?;
         let session_id = reader.u32()?;
+        let kind =
+            AuthenticationType::from_bits(kind).ok_or(reader.field("authentication type", kind))?;
         let authentication = match kind {
-            0 => Authentication15::None,
-            kind => Authentication15::Code { kind, code: reader.array()? },
+            AuthenticationType::None => Authentication15::None,
+            kind => Authentication15::new(kind, reader.array()?),
         };
         let length = reader.u8()?;
         // What follows the payload is a pad byte of old network chips (§13.6); it means nothing.
@@ -51,14 +92,11 @@ impl Packet15 {
 
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(26 + self.payload.len());
-        bytes.push(match self.authentication {
-            Authentication15::None => 0,
-            Authentication15::Code { kind, .. } => kind,
-        });
+        bytes.push(self.authentication.kind().bits());
         bytes.extend_from_slice(&self.sequence.to_le_bytes());
         bytes.extend_from_slice(&self.session_id.to_le_bytes());
-        if let Authentication15::Code { code, .. } = self.authentication {
-            bytes.extend_from_slice(&code);
+        if let Some(code) = self.authentication.code() {
+            bytes.extend_from_slice(code);
         }
         // The length field has one byte; no IPMI message over LAN comes near it.
         let payload = self.payload.get(..usize::from(u8::MAX)).unwrap_or(&self.payload);

@@ -37,6 +37,25 @@ pub struct Trailer {
     bytes: Vec<u8>,
 }
 
+/// How the authenticated bytes are filled up to a multiple of four (IPMI 2.0 §13.6, table 13-8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Padding {
+    /// With pad length and next header counted.
+    Standard,
+    /// Without them, as [`Quirk::Icts`](crate::Quirk::Icts) has it.
+    Icts,
+}
+
+impl Padding {
+    fn length(self, length: usize) -> usize {
+        let counted = match self {
+            Self::Standard => length + 2,
+            Self::Icts => length,
+        };
+        counted.next_multiple_of(4) - counted
+    }
+}
+
 /// Payload types (IPMI 2.0 §13.27.3, table 13-16).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PayloadType {
@@ -124,13 +143,13 @@ impl Packet20 {
         bytes
     }
 
-    /// Adds a trailer: pads so that the authenticated bytes are a multiple of four, then appends what `code`
-    /// makes of them (IPMI 2.0 §13.28.4: from the format byte up to and including the next header).
-    pub(crate) fn authenticate(&mut self, code: impl FnOnce(&[u8]) -> Vec<u8>) {
+    /// Adds a trailer: pads the authenticated bytes, then appends what `code` makes of them (IPMI 2.0 §13.28.4: from
+    /// the format byte up to and including the next header).
+    pub(crate) fn authenticate(&mut self, padding: Padding, code: impl FnOnce(&[u8]) -> Vec<u8>) {
         self.trailer = Some(Trailer { bytes: Vec::new() });
         let mut covered = self.header_and_payload();
         let start = covered.len();
-        let pad_length = (4 - (start + 2) % 4) % 4;
+        let pad_length = padding.length(start);
         covered.extend(std::iter::repeat_n(PAD, pad_length));
         covered.push(u8::try_from(pad_length).unwrap_or(0));
         covered.push(NEXT_HEADER);

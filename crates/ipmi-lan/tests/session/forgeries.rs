@@ -7,7 +7,7 @@ use bmc_sim::Power;
 use ipmi_lan::command::{ChassisStatus, Command, GetChassisStatus};
 use ipmi_lan::session::{Event, Input, Output, Session};
 use ipmi_lan::wire::{
-    Authentication15, Datagram, Packet15, Packet20, PayloadType, ResponseMessage,
+    Address, Authentication15, Datagram, Packet15, Packet20, PayloadType, ResponseMessage,
 };
 use ipmi_lan::{CompletionCode, Error};
 use rand::SeedableRng;
@@ -26,6 +26,8 @@ fn lies() -> impl Iterator<Item = Vec<u8>> {
     };
     (0..64).map(move |sequence| {
         ResponseMessage {
+            to: Address::REMOTE_CONSOLE,
+            from: Address::BMC,
             network_function: GetChassisStatus::NETWORK_FUNCTION,
             command: GetChassisStatus::NUMBER,
             sequence,
@@ -49,7 +51,6 @@ fn forgeries(session_id: u32, genuine: &Packet20) -> Vec<Vec<u8>> {
             let payload = lie.clone();
             Datagram::Ipmi15(Packet15 { authentication, sequence: 2, session_id, payload })
         };
-        let kind = |kind| Authentication15::Code { kind, code: [0; 16] };
         let claims_to_be_encrypted = Packet20 { encrypted: true, ..plain(session_id, 2) };
         let with_foreign_trailer =
             Packet20 { payload: lie.clone(), encrypted: false, ..genuine.clone() };
@@ -57,8 +58,8 @@ fn forgeries(session_id: u32, genuine: &Packet20) -> Vec<Vec<u8>> {
             [
                 in_15(0, Authentication15::None),
                 in_15(session_id, Authentication15::None),
-                in_15(session_id, kind(2)),
-                in_15(session_id, kind(4)),
+                in_15(session_id, Authentication15::Md5([0; 16])),
+                in_15(session_id, Authentication15::Password([0; 16])),
                 Datagram::Ipmi20(plain(0, 0)),
                 Datagram::Ipmi20(plain(session_id, 0)),
                 Datagram::Ipmi20(plain(session_id, 2)),

@@ -6,11 +6,14 @@ use ipmi_lan::command::{
 };
 use ipmi_lan::crypto::RakpExchange;
 use ipmi_lan::wire::{
-    Authentication15, Datagram, NetworkFunction, OpenSessionRequest, OpenSessionResponse, Packet15,
-    Packet20, PayloadType, PresencePing, PresencePong, ProposedAlgorithms, Rakp1, Rakp2, Rakp3,
-    Rakp4, RequestMessage, ResponseMessage, Role,
+    Address, Authentication15, Datagram, NetworkFunction, OpenSessionRequest, OpenSessionResponse,
+    Packet15, Packet20, PayloadType, PresencePing, PresencePong, ProposedAlgorithms, Rakp1, Rakp2,
+    Rakp3, Rakp4, RequestMessage, ResponseMessage, Role,
 };
-use ipmi_lan::{CipherSuite, CompletionCode, Kg, Password, Privilege, RmcpPlusStatus, Username};
+use ipmi_lan::{
+    AuthenticationType, AuthenticationTypes, CipherSuite, CompletionCode, Kg, Password, Privilege,
+    QuirkSet, RmcpPlusStatus, Username,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -39,13 +42,8 @@ prop_compose! {
 }
 
 fn authentication15() -> impl Strategy<Value = Authentication15> {
-    // 0 is "none", and 6 would make it a packet of IPMI 2.0.
-    let kind = prop_oneof![1..6_u8, 7..=255_u8];
-    let code = any::<[u8; 16]>();
-    prop_oneof![
-        Just(Authentication15::None),
-        (kind, code).prop_map(|(kind, code)| Authentication15::Code { kind, code }),
-    ]
+    (select(AuthenticationType::ALL.to_vec()), any::<[u8; 16]>())
+        .prop_map(|(kind, code)| Authentication15::new(kind, code))
 }
 
 prop_compose! {
@@ -69,7 +67,7 @@ prop_compose! {
         message in vec(any::<u8>(), 0..100),
         initialization_vector: [u8; 16],
     ) -> Packet20 {
-        let keys = exchange.session_integrity_key(&password, None).session_keys();
+        let keys = exchange.session_integrity_key(&password, None).session_keys(QuirkSet::NONE);
         keys.seal(session_id, sequence, &message, initialization_vector)
     }
 }
@@ -91,25 +89,33 @@ fn payload_type() -> impl Strategy<Value = PayloadType> {
 
 prop_compose! {
     pub(crate) fn request()(
+        to in address(),
+        from in address(),
         network_function in network_function(),
         command: u8,
         sequence in 0..0x40_u8,
         data in vec(any::<u8>(), 0..64),
     ) -> RequestMessage {
-        RequestMessage { network_function, command, sequence, data }
+        RequestMessage { to, from, network_function, command, sequence, data }
     }
 }
 
 prop_compose! {
     pub(crate) fn response()(
+        to in address(),
+        from in address(),
         network_function in network_function(),
         command: u8,
         sequence in 0..0x40_u8,
         completion in any::<u8>().prop_map(CompletionCode),
         data in vec(any::<u8>(), 0..64),
     ) -> ResponseMessage {
-        ResponseMessage { network_function, command, sequence, completion, data }
+        ResponseMessage { to, from, network_function, command, sequence, completion, data }
     }
+}
+
+fn address() -> impl Strategy<Value = Address> {
+    (any::<u8>(), 0..4_u8).prop_map(|(slave, lun)| Address { slave, lun })
 }
 
 fn network_function() -> impl Strategy<Value = NetworkFunction> {
@@ -258,6 +264,7 @@ prop_compose! {
             bmc_guid,
             role,
             username,
+            quirks: QuirkSet::NONE,
         }
     }
 }
@@ -308,7 +315,7 @@ pub(crate) fn power_control() -> impl Strategy<Value = PowerControl> {
 prop_compose! {
     pub(crate) fn authentication_capabilities()(
         channel in 0..0x10_u8,
-        authentication_types in 0..0x40_u8,
+        authentication_types in any::<u8>().prop_map(AuthenticationTypes::from_bits),
         [ipmi20, ipmi15, kg_set] in any::<[bool; 3]>(),
         per_message_authentication_disabled: bool,
         user_level_authentication_disabled: bool,

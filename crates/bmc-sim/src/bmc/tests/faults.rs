@@ -3,7 +3,7 @@ use ipmi_lan::command::{
     ChassisControl, Command, GetChannelCipherSuites, GetChassisStatus, GetDeviceId,
     GetSystemRestartCause, PowerControl, RestartCause,
 };
-use ipmi_lan::wire::{PayloadType, RequestMessage};
+use ipmi_lan::wire::{Address, PayloadType, RequestMessage};
 
 use super::{Bench, Console, config};
 use crate::{EventKind, Faults, Power};
@@ -44,6 +44,8 @@ fn the_cipher_suite_query_is_ignored_before_a_login() {
         faulty(Faults { ignore_cipher_suite_query: true, ..Faults::default() });
     let query = GetChannelCipherSuites { index: 0 };
     let request = RequestMessage {
+        to: Address::BMC,
+        from: Address::REMOTE_CONSOLE,
         network_function: GetChannelCipherSuites::NETWORK_FUNCTION,
         command: GetChannelCipherSuites::NUMBER,
         sequence: 0,

@@ -270,12 +270,7 @@ fn ask20<C: Command>(bench: &mut Bench, command: &C) -> Option<ResponseMessage> 
 }
 
 fn request<C: Command>(command: &C) -> RequestMessage {
-    RequestMessage {
-        network_function: C::NETWORK_FUNCTION,
-        command: C::NUMBER,
-        sequence: 9,
-        data: command.to_data(),
-    }
+    command.to_message(9)
 }
 
 fn assert_refused(answer: &OpenSessionResponse, expected: RmcpPlusStatus) {

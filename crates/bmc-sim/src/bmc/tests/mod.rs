@@ -12,7 +12,9 @@ use ipmi_lan::wire::{
     Datagram, OpenSessionRequest, OpenSessionResponse, Packet20, PayloadType, Rakp1, Rakp2, Rakp3,
     Rakp4, RequestMessage, ResponseMessage, Role,
 };
-use ipmi_lan::{CipherSuite, CompletionCode, Kg, Password, Privilege, RmcpPlusStatus, Username};
+use ipmi_lan::{
+    CipherSuite, CompletionCode, Kg, Password, Privilege, QuirkSet, RmcpPlusStatus, Username,
+};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -105,7 +107,7 @@ impl Bench {
         let Rakp4::Accepted { code, .. } = self.rakp3(&rakp3) else { panic!("RAKP 3 refused") };
         let key = exchange.session_integrity_key(&credentials.password, credentials.kg.as_ref());
         assert!(key.is_rakp4_genuine(&code));
-        let keys = key.session_keys();
+        let keys = key.session_keys(QuirkSet::NONE);
         Console { keys, bmc_session_id, session_sequence: 0, request_sequence: 0 }
     }
 
@@ -132,6 +134,7 @@ impl Bench {
             bmc_guid,
             role: credentials.role,
             username: credentials.name,
+            quirks: QuirkSet::NONE,
         };
         assert!(exchange.is_rakp2_genuine(&credentials.password, &code));
         exchange
@@ -173,12 +176,7 @@ impl Console {
 
     fn request<C: Command>(&mut self, command: &C) -> RequestMessage {
         self.request_sequence = (self.request_sequence + 1) % 64;
-        RequestMessage {
-            network_function: C::NETWORK_FUNCTION,
-            command: C::NUMBER,
-            sequence: self.request_sequence,
-            data: command.to_data(),
-        }
+        command.to_message(self.request_sequence)
     }
 
     /// Seals a request, anew each time, and opens the answer.

@@ -2,7 +2,9 @@ use ipmi_lan::command::{
     ChassisControl, CloseSession, GetChannelAuthenticationCapabilities, GetChassisStatus,
     GetDeviceId, GetSystemRestartCause, PowerControl, SetSessionPrivilegeLevel,
 };
-use ipmi_lan::wire::{Datagram, NetworkFunction, Packet20, PayloadType, RequestMessage, Role};
+use ipmi_lan::wire::{
+    Address, Datagram, NetworkFunction, Packet20, PayloadType, RequestMessage, Role,
+};
 use ipmi_lan::{CompletionCode, Privilege};
 
 use super::{Bench, Credentials, config, credentials, user};
@@ -34,7 +36,14 @@ fn what_makes_no_sense_has_a_completion_code() {
         (NetworkFunction::CHASSIS, 0x02, vec![9], 0xcc),
         (NetworkFunction::APPLICATION, 0x3b, vec![0x0f], 0xcc),
     ] {
-        let request = RequestMessage { network_function, command, sequence: 40, data };
+        let request = RequestMessage {
+            to: Address::BMC,
+            from: Address::REMOTE_CONSOLE,
+            network_function,
+            command,
+            sequence: 40,
+            data,
+        };
         let response = console.send(&mut bench, &request).unwrap();
         assert_eq!(response.completion, CompletionCode(expected), "{request:?}");
     }
@@ -69,6 +78,8 @@ fn the_level_can_be_asked_for_without_changing_it() {
     let mut bench = Bench::new(config());
     let mut console = bench.administrator();
     let request = RequestMessage {
+        to: Address::BMC,
+        from: Address::REMOTE_CONSOLE,
         network_function: NetworkFunction::APPLICATION,
         command: 0x3b,
         sequence: 40,

@@ -1,4 +1,4 @@
-//! The keyed hashes and the cipher of RMCP+ (IPMI 2.0 §13.28 to §13.32). No other file names hmac or aes.
+//! The keyed hashes and the cipher of RMCP+ (IPMI 2.0 §13.28 to §13.32).
 
 use aes::Aes128;
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
@@ -10,8 +10,8 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::cipher_suite::{AuthenticationAlgorithm, ConfidentialityAlgorithm, IntegrityAlgorithm};
-use crate::wire::{Packet20, PayloadType, Role};
-use crate::{CipherSuite, Kg, Password, Username};
+use crate::wire::{Packet20, Padding, PayloadType, Role};
+use crate::{CipherSuite, Kg, Password, Quirk, QuirkSet, Username};
 
 const AES_BLOCK: usize = 16;
 
@@ -34,6 +34,8 @@ pub struct RakpExchange {
     pub role: Role,
     /// ULENGTHm and UNAMEm.
     pub username: Username,
+    /// What the BMC makes of all that otherwise than the specification.
+    pub quirks: QuirkSet,
 }
 
 impl RakpExchange {
@@ -46,7 +48,14 @@ impl RakpExchange {
     /// Whether RAKP 2 came from a BMC that knows the password. Compared in constant time.
     #[must_use]
     pub fn is_rakp2_genuine(&self, password: &Password, code: &[u8]) -> bool {
-        self.rakp2_mac(password).verifies(code, usize::MAX)
+        let mac = self.rakp2_mac(password);
+        let has_byte_too_many = self.quirks.contains(Quirk::Supermicro20)
+            || self.quirks.contains(Quirk::Sun20) && matches!(mac, KeyedHash::Sha1(_));
+        let code = match code.split_last() {
+            Some((_, code)) if has_byte_too_many && code.len() == mac.length() => code,
+            _ => code,
+        };
+        mac.verifies(code, usize::MAX)
     }
 
     /// The key exchange authentication code of RAKP 3.
@@ -68,7 +77,7 @@ impl RakpExchange {
         password: &Password,
         kg: Option<&Kg>,
     ) -> SessionIntegrityKey {
-        let mut mac = self.mac(kg.map_or(password.key(), Kg::key).as_bytes());
+        let mut mac = self.mac(kg.map_or(self.key_of(password), |kg| kg.key().as_bytes()));
         mac.update(&self.console_random);
         mac.update(&self.bmc_random);
         self.update_with_role_and_name(&mut mac);
@@ -80,7 +89,7 @@ impl RakpExchange {
     }
 
     fn rakp2_mac(&self, password: &Password) -> KeyedHash {
-        let mut mac = self.mac(password.key().as_bytes());
+        let mut mac = self.mac(self.key_of(password));
         mac.update(&self.console_session_id.to_le_bytes());
         mac.update(&self.bmc_session_id.to_le_bytes());
         mac.update(&self.console_random);
@@ -91,16 +100,42 @@ impl RakpExchange {
     }
 
     fn rakp3_mac(&self, password: &Password) -> KeyedHash {
-        let mut mac = self.mac(password.key().as_bytes());
+        let mut mac = self.mac(self.key_of(password));
         mac.update(&self.bmc_random);
         mac.update(&self.console_session_id.to_le_bytes());
-        self.update_with_role_and_name(&mut mac);
+        let has_whole_role =
+            [Quirk::Intel20, Quirk::IntelPlus, Quirk::I82571Spt, Quirk::Rakp3WrongRolem]
+                .into_iter()
+                .all(|quirk| !self.quirks.contains(quirk));
+        mac.update(&[self.role_in_hash(has_whole_role), self.username.length()]);
+        mac.update(self.username.as_bytes());
         mac
     }
 
+    /// As RAKP 2 and the session integrity key have them.
     fn update_with_role_and_name(&self, mac: &mut KeyedHash) {
-        mac.update(&[self.role.bits(), self.username.length()]);
-        mac.update(self.username.as_bytes());
+        let role = self.role_in_hash(!self.quirks.contains(Quirk::I82571Spt));
+        let username = if self.quirks.contains(Quirk::Intel20) {
+            self.username.filled_up()
+        } else {
+            self.username
+        };
+        mac.update(&[role, username.length()]);
+        mac.update(username.as_bytes());
+    }
+
+    fn role_in_hash(&self, is_whole: bool) -> u8 {
+        if is_whole { self.role.bits() } else { self.role.privilege.bits() }
+    }
+
+    fn key_of<'a>(&self, password: &'a Password) -> &'a [u8] {
+        let is_md5 = self.suite.authentication == AuthenticationAlgorithm::RakpHmacMd5;
+        if is_md5 && self.quirks.contains(Quirk::Intel20) {
+            // HMAC pads its key with zeros, so that a shorter password is the same.
+            password.key().as_bytes().get(..Password::MAX_15).unwrap_or_default()
+        } else {
+            password.key().as_bytes()
+        }
     }
 
     fn mac(&self, key: &[u8]) -> KeyedHash {
@@ -131,12 +166,17 @@ impl SessionIntegrityKey {
     /// Whether RAKP 4 came from a BMC with the same key. Compared in constant time.
     #[must_use]
     pub fn is_rakp4_genuine(&self, code: &[u8]) -> bool {
+        let proves_nothing =
+            self.exchange.suite.authentication == AuthenticationAlgorithm::RakpNone;
+        if proves_nothing && self.exchange.quirks.contains(Quirk::IntegrityCheckValue) {
+            return true;
+        }
         self.rakp4_mac().verifies(code, self.rakp4_length())
     }
 
-    /// The keys of the session (IPMI 2.0 §13.32).
+    /// The keys of the session (IPMI 2.0 §13.32), for a BMC with these quirks.
     #[must_use]
-    pub fn session_keys(&self) -> SessionKeys {
+    pub fn session_keys(&self, quirks: QuirkSet) -> SessionKeys {
         SessionKeys {
             suite: self.exchange.suite,
             integrity: match self.exchange.suite.integrity {
@@ -144,14 +184,23 @@ impl SessionIntegrityKey {
                 IntegrityAlgorithm::Md5_128 => {
                     Zeroizing::new(self.password.key().as_bytes().to_vec())
                 }
+                _ if quirks.contains(Quirk::RmcppIntegSik) => self.key.clone(),
                 _ => self.derived(0x01),
             },
             k2: self.derived(0x02),
+            padding: if quirks.contains(Quirk::Icts) { Padding::Icts } else { Padding::Standard },
         }
     }
 
     fn rakp4_mac(&self) -> KeyedHash {
-        let mut mac = self.exchange.mac(&self.key);
+        let mut mac = match self.rakp4_algorithm() {
+            IntegrityAlgorithm::None => KeyedHash::None,
+            IntegrityAlgorithm::HmacSha1_96 => KeyedHash::Sha1(keyed(&self.key)),
+            IntegrityAlgorithm::HmacMd5_128 | IntegrityAlgorithm::Md5_128 => {
+                KeyedHash::Md5(keyed(&self.key))
+            }
+            IntegrityAlgorithm::HmacSha256_128 => KeyedHash::Sha256(keyed(&self.key)),
+        };
         mac.update(&self.exchange.console_random);
         mac.update(&self.exchange.bmc_session_id.to_le_bytes());
         mac.update(&self.exchange.bmc_guid);
@@ -159,10 +208,20 @@ impl SessionIntegrityKey {
     }
 
     fn rakp4_length(&self) -> usize {
-        match self.exchange.suite.authentication {
-            AuthenticationAlgorithm::RakpNone => 0,
-            AuthenticationAlgorithm::RakpHmacSha1 => 12,
-            AuthenticationAlgorithm::RakpHmacMd5 | AuthenticationAlgorithm::RakpHmacSha256 => 16,
+        code_length(self.rakp4_algorithm())
+    }
+
+    /// The integrity algorithm whose code RAKP 4 has: the one that goes with the *authentication* algorithm.
+    fn rakp4_algorithm(&self) -> IntegrityAlgorithm {
+        let RakpExchange { suite, quirks, .. } = &self.exchange;
+        if quirks.contains(Quirk::Intel20) || quirks.contains(Quirk::IntelPlus) {
+            return suite.integrity;
+        }
+        match suite.authentication {
+            AuthenticationAlgorithm::RakpNone => IntegrityAlgorithm::None,
+            AuthenticationAlgorithm::RakpHmacSha1 => IntegrityAlgorithm::HmacSha1_96,
+            AuthenticationAlgorithm::RakpHmacMd5 => IntegrityAlgorithm::HmacMd5_128,
+            AuthenticationAlgorithm::RakpHmacSha256 => IntegrityAlgorithm::HmacSha256_128,
         }
     }
 
@@ -180,6 +239,7 @@ pub struct SessionKeys {
     /// K1, or what else the integrity algorithm is keyed with.
     integrity: Zeroizing<Vec<u8>>,
     k2: Zeroizing<Vec<u8>>,
+    padding: Padding,
 }
 
 /// Why a packet is not believed to be of the session.
@@ -219,7 +279,7 @@ impl SessionKeys {
             trailer: None,
         };
         if self.suite.authenticates_packets() {
-            packet.authenticate(|covered| self.code(covered));
+            packet.authenticate(self.padding, |covered| self.code(covered));
         }
         packet
     }
@@ -285,13 +345,7 @@ impl SessionKeys {
     }
 
     fn code_length(&self) -> usize {
-        match self.suite.integrity {
-            IntegrityAlgorithm::None => 0,
-            IntegrityAlgorithm::HmacSha1_96 => 12,
-            IntegrityAlgorithm::HmacMd5_128
-            | IntegrityAlgorithm::Md5_128
-            | IntegrityAlgorithm::HmacSha256_128 => 16,
-        }
+        code_length(self.suite.integrity)
     }
 
     /// Confidentiality header (the initialization vector), payload, pad 01 02 03 …, pad length (IPMI 2.0 §13.29).
@@ -331,6 +385,17 @@ impl SessionKeys {
     }
 }
 
+/// How many bytes an authentication code has (IPMI 2.0 §13.28, table 13-18).
+fn code_length(algorithm: IntegrityAlgorithm) -> usize {
+    match algorithm {
+        IntegrityAlgorithm::None => 0,
+        IntegrityAlgorithm::HmacSha1_96 => 12,
+        IntegrityAlgorithm::HmacMd5_128
+        | IntegrityAlgorithm::Md5_128
+        | IntegrityAlgorithm::HmacSha256_128 => 16,
+    }
+}
+
 /// A keyed hash, or none: its code is empty, and so is the only one that it verifies.
 enum KeyedHash {
     None,
@@ -349,6 +414,16 @@ impl KeyedHash {
         }
     }
 
+    /// How many bytes its whole code has.
+    fn length(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Md5(_) => 16,
+            Self::Sha1(_) => 20,
+            Self::Sha256(_) => 32,
+        }
+    }
+
     /// The code, cut to `length` bytes.
     fn code(self, length: usize) -> Vec<u8> {
         let mut code = match self {
@@ -363,13 +438,7 @@ impl KeyedHash {
 
     /// Whether `code` is the code, cut to `length` bytes. A code of any other length is wrong.
     fn verifies(self, code: &[u8], length: usize) -> bool {
-        let full_length = match self {
-            Self::None => 0,
-            Self::Md5(_) => 16,
-            Self::Sha1(_) => 20,
-            Self::Sha256(_) => 32,
-        };
-        if code.len() != length.min(full_length) {
+        if code.len() != length.min(self.length()) {
             return false;
         }
         match self {
@@ -443,7 +512,7 @@ mod tests {
     }
 
     fn reauthenticate(keys: &SessionKeys, packet: &mut Packet20) {
-        packet.authenticate(|covered| keys.code(covered));
+        packet.authenticate(Padding::Standard, |covered| keys.code(covered));
     }
 
     fn keys() -> SessionKeys {
@@ -456,7 +525,10 @@ mod tests {
             bmc_guid: [5; 16],
             role: Role { privilege: Privilege::Operator, name_only: true },
             username: Username::new("operator").unwrap(),
+            quirks: QuirkSet::NONE,
         };
-        exchange.session_integrity_key(&Password::new("secret").unwrap(), None).session_keys()
+        exchange
+            .session_integrity_key(&Password::new("secret").unwrap(), None)
+            .session_keys(QuirkSet::NONE)
     }
 }
