@@ -23,7 +23,14 @@ const NAMES: &[&str] = &[
 ];
 
 /// Parameters that the Python agent does not have; see docs/differences.md.
-const OUR_OWN: &[&str] = &["unverified_cycle"];
+const OUR_OWN: &[&str] = &[
+    "target_channel",
+    "target_lun",
+    "transit",
+    "transit_channel",
+    "unverified_cycle",
+    "workarounds",
+];
 
 /// Agreement on so many words is no agreement on a sentence.
 const FEW_WORDS: usize = 3;

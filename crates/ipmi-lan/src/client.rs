@@ -39,6 +39,7 @@ pub async fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<Soc
 /// The socket is connected, so that the kernel passes on only what comes from the BMC's address. Dropping the client
 /// abandons the session, which the BMC forgets after a minute; [`Client::close`] gives it back at once.
 pub struct Client {
+    address: SocketAddr,
     socket: UdpSocket,
     session: Session<StdRng>,
 }
@@ -58,7 +59,11 @@ impl Client {
             what: "no random numbers for session ids",
             reason: io::Error::other(reason),
         })?;
-        Ok(Self { socket, session: Session::login(config, random, Instant::now(), deadline) })
+        Ok(Self {
+            address,
+            socket,
+            session: Session::login(config, random, Instant::now(), deadline),
+        })
     }
 
     /// Carries the login through.
@@ -85,7 +90,7 @@ impl Client {
     ) -> Result<C::Response, Error> {
         let response = self.request(Request::of(command, delivery), deadline).await?;
         if response.completion != CompletionCode::OK {
-            return Err(Error::refused::<C>(response.completion));
+            return Err(Error::of_response::<C>(&response));
         }
         command
             .parse_response(&response.data)
@@ -119,8 +124,12 @@ impl Client {
     /// Gives up a session that seems to be lost: tells the BMC once, and waits for nothing.
     pub async fn abandon(mut self) {
         self.session.abandon(Instant::now());
-        while let Output::Transmit(datagram) = self.session.poll_output() {
-            self.send(&datagram).await;
+        loop {
+            match self.session.poll_output() {
+                Output::Transmit(datagram) => self.send(&datagram).await,
+                Output::ChangePort | Output::Event(_) => {}
+                Output::Wait(_) => return,
+            }
         }
     }
 
@@ -129,9 +138,18 @@ impl Client {
             match self.session.poll_output() {
                 Output::Event(event) => return event,
                 Output::Transmit(datagram) => self.send(&datagram).await,
+                Output::ChangePort => self.change_port().await,
                 Output::Wait(Some(until)) => self.receive(until).await,
                 Output::Wait(None) => return Event::Closed,
             }
+        }
+    }
+
+    /// Without another socket the old one may still do.
+    async fn change_port(&mut self) {
+        match connected_socket(self.address).await {
+            Ok(socket) => self.socket = socket,
+            Err(error) => log::debug!("no other port: {error}"),
         }
     }
 

@@ -18,6 +18,8 @@ impl CompletionCode {
     pub const INVALID_DATA_FIELD: Self = Self(0xcc);
     /// The session's privilege level is too low for the command.
     pub const INSUFFICIENT_PRIVILEGE: Self = Self(0xd4);
+    /// The command, or a part of it, is switched off.
+    pub const SUBFUNCTION_DISABLED: Self = Self(0xd6);
     /// The command cannot be carried out in the present state.
     pub const NOT_SUPPORTED_IN_PRESENT_STATE: Self = Self(0xd5);
 
@@ -68,6 +70,18 @@ impl CompletionCode {
     #[must_use]
     pub fn meaning_for(self, network_function: u8, command: u8) -> &'static str {
         match (network_function, command, self.0) {
+            (0x06, 0x34, 0x80) => "invalid session handle",
+            (0x06, 0x34, 0x81) => "lost arbitration on the bus",
+            (0x06, 0x34, 0x82) => "bus error",
+            (0x06, 0x34, 0x83) => "no answer from that address on the bus",
+            (0x06, 0x39, 0x81) => "no such user",
+            (0x06, 0x39, 0x82) => "the user without name is disabled",
+            (0x06, 0x3a, 0x81) => "no session slot available",
+            (0x06, 0x3a, 0x82) => "no session slot available for this user",
+            (0x06, 0x3a, 0x83) => "no session slot available at this privilege level",
+            (0x06, 0x3a, 0x84) => "session sequence number out of range",
+            (0x06, 0x3a, 0x85) => "invalid session id",
+            (0x06, 0x3a, 0x86) => "requested privilege level exceeds the user or channel limit",
             (0x06, 0x3b, 0x80) => "requested privilege level is not available to this user",
             (0x06, 0x3b, 0x81) => "requested privilege level exceeds the channel or user limit",
             (0x06, 0x3b, 0x82) => "user level authentication cannot be disabled",

@@ -123,7 +123,7 @@ impl Discovery {
     ) -> Result<T, Error> {
         let question = question.to_bytes();
         let started = Instant::now();
-        let mut transmissions = Transmissions::start(started, &self.retry, 0);
+        let mut transmissions = Transmissions::start(started, self.retry.first_interval);
         let mut unreachable = self.socket.send(&question).await.err().map(|reason| reason.kind());
         loop {
             let now = Instant::now();

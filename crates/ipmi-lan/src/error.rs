@@ -3,8 +3,15 @@ use std::io;
 use std::time::Duration;
 
 use crate::command::Command;
+#[cfg(feature = "tokio")]
+use crate::command::SendMessage;
+#[cfg(feature = "tokio")]
+use crate::wire::ResponseMessage;
 use crate::wire::WireError;
-use crate::{CompletionCode, CredentialError, Privilege, RmcpPlusStatus};
+use crate::{
+    AuthenticationType, AuthenticationTypes, CompletionCode, CredentialError, Password, Privilege,
+    RmcpPlusStatus,
+};
 
 /// Why a login or a command failed: which step, what the BMC answered, what to try.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +23,27 @@ pub enum Error {
     /// The BMC says that it does not speak IPMI 2.0.
     #[error("the BMC answers, but offers no IPMI 2.0 (RMCP+) on this channel")]
     NoIpmi20,
+    /// The BMC says that it does not speak IPMI 1.5.
+    #[error("the BMC answers, but offers no IPMI 1.5 on this channel")]
+    NoIpmi15,
+    /// The BMC does not offer the authentication type of IPMI 1.5 that was asked for, or none that keeps the password
+    /// secret.
+    #[error(
+        "the BMC offers {offered} as authentication type of IPMI 1.5, not {}",
+        .wanted.map_or("md5 or md2".to_owned(), |kind| kind.to_string())
+    )]
+    AuthenticationNotOffered {
+        /// What was asked for.
+        wanted: Option<AuthenticationType>,
+        /// What the BMC offers.
+        offered: AuthenticationTypes,
+    },
+    /// IPMI 1.5 cannot carry the whole password.
+    #[error("the password has more than {max} bytes, which IPMI 1.5 cannot carry", max = Password::MAX_15)]
+    PasswordTooLong15,
+    /// The BMC's answer to Activate Session has another authentication code than the password makes.
+    #[error("wrong password: the BMC's answer to Activate Session does not fit the password given")]
+    WrongPassword15,
     /// The BMC refused every cipher suite that was proposed.
     #[error("{step} refused for cipher suite {suites}: {status}", step = Step::OpenSession)]
     SuitesRefused {
@@ -99,6 +127,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// The BMC answered this command with an error, or would not pass it on.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn of_response<C: Command>(response: &ResponseMessage) -> Self {
+        if response.command == SendMessage::NUMBER && C::NUMBER != SendMessage::NUMBER {
+            return Self::refused::<SendMessage>(response.completion);
+        }
+        Self::refused::<C>(response.completion)
+    }
+
     /// The BMC answered this command with an error.
     pub(crate) fn refused<C: Command>(code: CompletionCode) -> Self {
         Self::Refused {
@@ -146,6 +183,10 @@ pub enum Step {
     PresencePing,
     /// Get Channel Authentication Capabilities, before the login.
     AuthenticationCapabilities,
+    /// Get Session Challenge, of IPMI 1.5.
+    SessionChallenge,
+    /// Activate Session, of IPMI 1.5.
+    ActivateSession,
     /// Open Session.
     OpenSession,
     /// RAKP 1, answered by RAKP 2.
@@ -161,6 +202,8 @@ impl fmt::Display for Step {
         f.write_str(match self {
             Self::PresencePing => "presence ping",
             Self::AuthenticationCapabilities => "Get Channel Authentication Capabilities",
+            Self::SessionChallenge => "Get Session Challenge",
+            Self::ActivateSession => "Activate Session",
             Self::OpenSession => "Open Session",
             Self::Rakp1 => "RAKP 1",
             Self::Rakp3 => "RAKP 3",

@@ -52,6 +52,7 @@ mod error;
 mod quirk;
 mod retry;
 pub mod session;
+mod target;
 pub mod wire;
 
 pub use authentication::{AuthenticationType, AuthenticationTypes};
@@ -67,4 +68,5 @@ pub use discovery::Discovery;
 pub use error::{Error, NoAnswer, Step, SuiteIds};
 pub use quirk::{Quirk, QuirkFacts, QuirkSet, UnknownWorkaround, Workarounds};
 pub use retry::RetryPolicy;
-pub use session::LoggedIn;
+pub use session::{LoggedIn, Protection, Protocol};
+pub use target::{Target, Transit};

@@ -2,38 +2,68 @@ use std::time::{Duration, Instant};
 
 /// When a datagram that was not answered is sent again, and when that ends.
 ///
-/// With the defaults an unanswered datagram goes out after 0, 0.25, 0.63, 1.19, 2.03, 3.3 and 5.2 s, then every
-/// 2 s: six times in the 5 s of silence that a login allows.
+/// With the defaults a BMC that never answers is asked 12 times in the 5 s that a login allows it. Where every second
+/// exchange fails, as on a link that loses 30 % each way, twelve in a row fail once in 3000 times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// Wait for the first answer. A quarter of a second: BMCs on a healthy network answer within 20 ms, the
     /// hashes of a login cost slow ones up to 200 ms.
     pub first_interval: Duration,
-    /// Each wait is half as long again as the one before, up to this. Two seconds: longer waits would let a fence
-    /// operation of 20 s hang on two or three losses.
+    /// Wait for an answer that takes no hashes, once it is known how long this BMC takes: three times as long, within
+    /// these limits and the first interval.
+    pub shortest_interval: Duration,
+    /// Each wait is a quarter longer than the one before, up to this. Half a second: as long as a lost datagram may
+    /// hold up a fence operation.
     pub longest_interval: Duration,
     /// How many times one message of a login is sent before the login starts anew, with new session ids and random
-    /// numbers, and with first intervals twice as long. Four (2 s the first time): a BMC that lost the thread of a login
-    /// never answers its next message.
+    /// numbers. Five (2 s the first time): a BMC that lost the thread of a login never answers its next message.
     pub transmissions_per_step: u32,
-    /// A login that comes no further for so long is given up.
+    /// The same for Activate Session of IPMI 1.5. Two: many BMCs answer it only once, so that a lost answer takes a new
+    /// challenge.
+    pub transmissions_per_activation: u32,
+    /// How many challenges of IPMI 1.5 are taken up before the password is held to be wrong: BMCs drop those without a
+    /// word. Ten (6 s): on a link that loses 30 % each way every third attempt fails.
+    pub activations: u32,
+    /// A BMC that has not answered anything for so long is not there.
     pub silence: Duration,
+    /// A login that comes no further for so long is given up, though the BMC is there.
+    pub patience: Duration,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
+        Self::with_silence(Duration::from_secs(5))
+    }
+}
+
+impl RetryPolicy {
+    /// The default, but for how long a BMC may be silent; one that is there gets three times that.
+    #[must_use]
+    pub fn with_silence(silence: Duration) -> Self {
         Self {
             first_interval: Duration::from_millis(250),
-            longest_interval: Duration::from_secs(2),
-            transmissions_per_step: 4,
-            silence: Duration::from_secs(5),
+            shortest_interval: Duration::from_millis(120),
+            longest_interval: Duration::from_millis(500),
+            transmissions_per_step: 5,
+            transmissions_per_activation: 2,
+            activations: 10,
+            silence,
+            patience: silence.saturating_mul(3),
         }
+    }
+
+    /// The first wait for an answer that takes no hashes, from a BMC that once answered in this time.
+    pub(crate) fn interval(&self, round_trip: Option<Duration>) -> Duration {
+        round_trip.map_or(self.first_interval, |round_trip| {
+            (round_trip * 3).max(self.shortest_interval).min(self.first_interval)
+        })
     }
 }
 
 /// The transmissions of one message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Transmissions {
+    started: Instant,
     count: u32,
     next_at: Instant,
     interval: Duration,
@@ -41,18 +71,21 @@ pub(crate) struct Transmissions {
 
 impl Transmissions {
     /// The first one goes out now.
-    pub(crate) fn start(now: Instant, policy: &RetryPolicy, restarts: u32) -> Self {
-        // A login that had to start anew may have met a slow BMC, whose answers crossed our repetitions.
-        let interval =
-            policy.first_interval.saturating_mul(1 << restarts.min(8)).min(policy.longest_interval);
-        Self { count: 1, next_at: now + interval, interval }
+    pub(crate) fn start(now: Instant, interval: Duration) -> Self {
+        Self { started: now, count: 1, next_at: now + interval, interval }
     }
 
     /// Another one goes out now.
     pub(crate) fn repeat(&mut self, now: Instant, policy: &RetryPolicy) {
         self.count += 1;
-        self.interval = (self.interval * 3 / 2).min(policy.longest_interval);
+        self.interval = (self.interval * 5 / 4).min(policy.longest_interval.max(self.interval));
         self.next_at = now + self.interval;
+    }
+
+    /// The BMC has answered that it has no time, or no room: it gets some.
+    pub(crate) fn back_off(&mut self, now: Instant, policy: &RetryPolicy) {
+        self.interval = self.interval.max(policy.first_interval);
+        self.next_at = self.next_at.max(now + self.interval);
     }
 
     pub(crate) fn is_due(&self, now: Instant) -> bool {
@@ -65,5 +98,10 @@ impl Transmissions {
 
     pub(crate) fn count(&self) -> u32 {
         self.count
+    }
+
+    /// How long an answer took that came now; `None` when it may have been to any of several transmissions.
+    pub(crate) fn round_trip(&self, now: Instant) -> Option<Duration> {
+        (self.count == 1).then(|| now.saturating_duration_since(self.started))
     }
 }

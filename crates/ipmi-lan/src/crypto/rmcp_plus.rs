@@ -149,6 +149,7 @@ impl RakpExchange {
 }
 
 /// SIK, the session integrity key. Wiped when dropped.
+#[derive(Clone)]
 pub struct SessionIntegrityKey {
     key: Zeroizing<Vec<u8>>,
     password: Password,
@@ -156,6 +157,12 @@ pub struct SessionIntegrityKey {
 }
 
 impl SessionIntegrityKey {
+    /// The same key, at a BMC that has this quirk too.
+    pub(crate) fn with(mut self, quirk: Quirk) -> Self {
+        self.exchange.quirks.insert(quirk);
+        self
+    }
+
     /// The integrity check value of RAKP 4. Its length follows from the *authentication* algorithm
     /// (IPMI 2.0 §13.28.1).
     #[must_use]

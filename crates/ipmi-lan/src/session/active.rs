@@ -1,33 +1,29 @@
 use std::time::Instant;
 
 use crate::command::CloseSession;
-use crate::crypto::{RakpExchange, SessionKeys};
 use crate::retry::Transmissions;
-use crate::wire::{Address, Datagram, Packet20, PayloadType, RequestMessage, ResponseMessage};
-use crate::{CipherSuite, Error, NoAnswer, Step};
+use crate::target::Unwrapped;
+use crate::wire::{Address, Datagram, RequestMessage, ResponseMessage};
+use crate::{Error, NoAnswer, Step, Target};
 
-use super::window::ReceiveWindow;
+use super::seal::Seal;
 use super::{Context, Delivery, LoggedIn, Request};
 
-/// A session that the BMC activated: every packet is sealed, and only sealed ones are believed.
+/// A session that the BMC activated: only packets of it are believed, as genuine as it has them.
 pub(super) struct Active {
-    suite: CipherSuite,
-    bmc_guid: [u8; 16],
-    keys: SessionKeys,
-    console_session_id: u32,
-    bmc_session_id: u32,
-    /// The last one sent. The first is 1; 0 is for packets outside a session (IPMI 2.0 §6.12.9).
-    sequence: u32,
-    window: ReceiveWindow,
-    /// The last one sent, six bits.
-    request_sequence: u8,
+    seal: Seal,
+    /// Whether any packet of the session has come.
+    is_heard: bool,
     pending: Option<Pending>,
 }
 
 /// The request that awaits its answer.
 struct Pending {
     request: Request,
-    request_sequence: u8,
+    /// Where it goes, if not to the BMC itself.
+    target: Option<Target>,
+    /// As it would go to the BMC itself.
+    message: RequestMessage,
     since: Instant,
     deadline: Instant,
     transmissions: Transmissions,
@@ -36,26 +32,15 @@ struct Pending {
 }
 
 impl Active {
-    pub(super) fn new(exchange: &RakpExchange, keys: SessionKeys) -> Self {
-        Self {
-            suite: exchange.suite,
-            bmc_guid: exchange.bmc_guid,
-            keys,
-            console_session_id: exchange.console_session_id,
-            bmc_session_id: exchange.bmc_session_id,
-            sequence: 0,
-            window: ReceiveWindow::for_ipmi20(),
-            request_sequence: 0,
-            pending: None,
-        }
+    /// After so many transmissions without any answer in the session it is asked whether the BMC has quirks.
+    const PATIENCE: u32 = 2;
+
+    pub(super) fn new(seal: Seal) -> Self {
+        Self { seal, is_heard: false, pending: None }
     }
 
     pub(super) fn logged_in(&self) -> LoggedIn {
-        LoggedIn { suite: self.suite, bmc_guid: self.bmc_guid }
-    }
-
-    pub(super) fn bmc_session_id(&self) -> u32 {
-        self.bmc_session_id
+        self.seal.logged_in()
     }
 
     /// How often the request under way has been sent.
@@ -67,52 +52,68 @@ impl Active {
         self.pending.as_ref().map(Pending::next_timeout)
     }
 
-    /// Sends a request; one that was under way is forgotten.
+    /// Sends a request, to a target behind the BMC or to the BMC itself; one that was under way is forgotten.
     pub(super) fn send(
         &mut self,
         context: &mut Context,
         now: Instant,
         request: Request,
+        target: Option<Target>,
         deadline: Instant,
     ) {
-        let pending = Pending {
-            request,
-            request_sequence: self.next_request_sequence(),
-            since: now,
-            deadline,
-            transmissions: Transmissions::start(now, &context.config.retry, 0),
-            busy: None,
+        let message = RequestMessage {
+            to: Address::BMC,
+            from: Address::REMOTE_CONSOLE,
+            network_function: request.network_function,
+            command: request.command,
+            sequence: context.next_request_sequence(),
+            data: request.data.clone(),
         };
+        let transmissions = context.first_transmission(now);
+        let pending =
+            Pending { request, target, message, since: now, deadline, transmissions, busy: None };
         self.transmit(context, &pending);
         self.pending = Some(pending);
     }
 
+    /// Sends the request to close the session, and waits for the answer until the deadline.
+    pub(super) fn send_close(&mut self, context: &mut Context, now: Instant, deadline: Instant) {
+        let close = CloseSession { session_id: self.seal.bmc_session_id() };
+        self.send(context, now, Request::of(&close, Delivery::Repeated), None, deadline);
+    }
+
     /// Gives the session back, and does not look whether that arrives: the BMC forgets it by itself after a minute.
     pub(super) fn close_without_waiting(&mut self, context: &mut Context, now: Instant) {
-        let close = CloseSession { session_id: self.bmc_session_id };
-        self.send(context, now, Request::of(&close, Delivery::Once), now);
+        self.send_close(context, now, now);
         self.pending = None;
     }
 
-    /// The answer to the request under way that the BMC had no time, if that was the last that came.
+    /// The BMC's answer that it has no time, if that was all that came.
     pub(super) fn take_busy(&mut self) -> Option<ResponseMessage> {
         self.pending.as_mut()?.busy.take()
     }
 
-    /// The answer to the request under way, if this is it.
-    pub(super) fn handle_datagram(&mut self, datagram: &Datagram) -> Option<ResponseMessage> {
-        let message = self.open(datagram)?;
-        let response = match ResponseMessage::parse(&message) {
-            Ok(response) => response,
-            Err(reason) => {
-                log::debug!("packet of the session dropped: {reason}");
-                return None;
-            }
-        };
-        let pending = self.pending.as_mut().filter(|pending| pending.is_answered_by(&response))?;
-        if response.completion.is_transient() && pending.request.delivery == Delivery::Repeated {
+    /// The answer to the request under way, if the datagram is that. A busy BMC is asked again when the time comes.
+    pub(super) fn handle_datagram(
+        &mut self,
+        context: &mut Context,
+        now: Instant,
+        datagram: &Datagram,
+    ) -> Option<ResponseMessage> {
+        let opened = self.seal.open(datagram)?;
+        self.is_heard = true;
+        let pending = self.pending.as_mut()?;
+        let message = context.read(&opened.message, opened.is_authenticated, |message| {
+            pending.is_concerned_by(message)
+        })?;
+        let response = pending.unwrap(message)?;
+        context.note_round_trip(now, &pending.transmissions);
+        if context.is_worth_asking_again(response.completion)
+            && pending.request.delivery == Delivery::Repeated
+        {
             log::debug!("{}: {}; asking again", pending.request.name, response.completion);
             pending.busy = Some(response);
+            pending.transmissions.back_off(now, &context.config.retry);
             return None;
         }
         log::debug!("{}: {}", pending.request.name, response.completion);
@@ -135,7 +136,12 @@ impl Active {
         if pending.transmissions.is_due(now) && pending.request.delivery == Delivery::Repeated {
             if pending.busy.is_some() {
                 // With the old number it would be a repetition, to which the old answer belongs.
-                pending.request_sequence = self.next_request_sequence();
+                pending.message.sequence = context.next_request_sequence();
+            }
+            if let Some(attempt) = pending.transmissions.count().checked_sub(Self::PATIENCE)
+                && !self.is_heard
+            {
+                self.seal.try_otherwise(&context.config.workarounds, attempt);
             }
             pending.transmissions.repeat(now, &context.config.retry);
             self.transmit(context, &pending);
@@ -144,57 +150,13 @@ impl Active {
         None
     }
 
-    fn next_request_sequence(&mut self) -> u8 {
-        self.request_sequence = (self.request_sequence + 1) & 0x3f;
-        self.request_sequence
-    }
-
     /// Seals the request anew each time it is sent: new session sequence number, new initialization vector; the
     /// same request sequence number, so that the BMC can tell a repetition.
     fn transmit(&mut self, context: &mut Context, pending: &Pending) {
-        log::debug!("{}: request {}", pending.request.name, pending.request_sequence);
-        self.sequence = self.sequence.checked_add(1).unwrap_or(1);
-        let message = RequestMessage {
-            to: Address::BMC,
-            from: Address::REMOTE_CONSOLE,
-            network_function: pending.request.network_function,
-            command: pending.request.command,
-            sequence: pending.request_sequence,
-            data: pending.request.data.clone(),
-        };
-        let packet = self.keys.seal(
-            self.bmc_session_id,
-            self.sequence,
-            &message.to_bytes(),
-            context.random_bytes(),
-        );
-        context.transmit(Datagram::Ipmi20(packet).to_bytes());
-    }
-
-    /// The message in a datagram that is of this session, genuine, and new. Anything else is a stranger's.
-    fn open(&mut self, datagram: &Datagram) -> Option<Vec<u8>> {
-        let packet = match datagram {
-            Datagram::Ipmi20(packet) if self.claims_to_be_of_this(packet) => packet,
-            _ => {
-                log::debug!("datagram dropped: not of this session");
-                return None;
-            }
-        };
-        match self.keys.open(packet) {
-            Err(reason) => {
-                log::debug!("packet of the session dropped: {reason}");
-                None
-            }
-            Ok(_) if !self.window.accept(packet.sequence) => {
-                log::debug!("packet of the session dropped: a duplicate, or too old");
-                None
-            }
-            Ok(message) => Some(message),
-        }
-    }
-
-    fn claims_to_be_of_this(&self, packet: &Packet20) -> bool {
-        packet.payload_type == PayloadType::Ipmi && packet.session_id == self.console_session_id
+        log::debug!("{}: request {}", pending.request.name, pending.message.sequence);
+        let message = pending.wrapped().to_bytes();
+        let datagram = self.seal.seal(context, message);
+        context.transmit(&datagram);
     }
 }
 
@@ -206,10 +168,29 @@ impl Pending {
         }
     }
 
-    fn is_answered_by(&self, response: &ResponseMessage) -> bool {
-        response.sequence == self.request_sequence
-            && response.command == self.request.command
-            && response.network_function == self.request.network_function
+    /// The message that the BMC gets.
+    fn wrapped(&self) -> RequestMessage {
+        match &self.target {
+            None => self.message.clone(),
+            Some(target) => target.wrap(&self.message),
+        }
+    }
+
+    fn is_concerned_by(&self, message: &ResponseMessage) -> bool {
+        match &self.target {
+            None => message.answers(&self.message),
+            Some(target) => target.unwrap(&self.message, message.clone()) != Unwrapped::Stranger,
+        }
+    }
+
+    fn unwrap(&self, message: ResponseMessage) -> Option<ResponseMessage> {
+        match &self.target {
+            None => Some(message),
+            Some(target) => match target.unwrap(&self.message, message) {
+                Unwrapped::Answer(answer) => Some(answer),
+                Unwrapped::Underway | Unwrapped::Stranger => None,
+            },
+        }
     }
 
     fn no_answer(&self, now: Instant) -> NoAnswer {

@@ -1,15 +1,16 @@
 //! What a login awaits: one struct a step, with only what that step needs. Each judges what a datagram is to it.
 
-use crate::command::{Command, GetChannelAuthenticationCapabilities};
+use crate::command::{AuthenticationCapabilities, Command, GetChannelAuthenticationCapabilities};
 use crate::crypto::{RakpExchange, SessionIntegrityKey};
 use crate::wire::{
     Authentication15, Datagram, OpenSessionRequest, OpenSessionResponse, Packet15, Packet20,
-    PayloadType, Rakp1, Rakp2, Rakp3, Rakp4, ResponseMessage, Role,
+    PayloadType, Rakp1, Rakp2, Rakp3, Rakp4, RequestMessage, ResponseMessage, Role,
 };
-use crate::{CipherSuite, CompletionCode, Error, Password, Privilege, RmcpPlusStatus, Step};
+use crate::{CipherSuite, CompletionCode, Error, Password, Privilege, Quirk, RmcpPlusStatus, Step};
 
-use super::SessionConfig;
 use super::active::Active;
+use super::seal::{Seal, Seal20};
+use super::{Context, SessionConfig};
 
 /// What a datagram is to the one who expects something.
 pub(super) enum Verdict<T> {
@@ -23,6 +24,10 @@ pub(super) enum Verdict<T> {
     SuiteRefused(RmcpPlusStatus),
     /// The BMC has lost the thread, most likely because our repetitions crossed its answers.
     StartAnew,
+    /// The BMC may have one of these quirks; the error is for when it has none that can be worked around.
+    NeedsWorkaround(&'static [Quirk], Error),
+    /// The BMC does not take sessions of this version of IPMI.
+    VersionRefused(Error),
     /// The end.
     Failed(Error),
 }
@@ -35,6 +40,8 @@ impl<T> Verdict<T> {
             Self::Busy(error) => Verdict::Busy(error),
             Self::SuiteRefused(status) => Verdict::SuiteRefused(status),
             Self::StartAnew => Verdict::StartAnew,
+            Self::NeedsWorkaround(quirks, error) => Verdict::NeedsWorkaround(quirks, error),
+            Self::VersionRefused(error) => Verdict::VersionRefused(error),
             Self::Failed(error) => Verdict::Failed(error),
         }
     }
@@ -42,54 +49,42 @@ impl<T> Verdict<T> {
 
 /// Awaits the answer to Get Channel Authentication Capabilities (IPMI 2.0 §22.13).
 pub(super) struct ExpectCapabilities {
-    pub(super) request_sequence: u8,
+    request: RequestMessage,
+    command: GetChannelAuthenticationCapabilities,
 }
 
 impl ExpectCapabilities {
-    pub(super) fn request(&self, privilege: Privilege) -> Vec<u8> {
-        let command = GetChannelAuthenticationCapabilities { extended: true, privilege };
-        let message = command.to_message(self.request_sequence);
-        Datagram::Ipmi15(Packet15::sessionless(message.to_bytes())).to_bytes()
+    /// `extended` asks for the data of IPMI 2.0, which some BMCs of IPMI 1.5 refuse.
+    pub(super) fn new(context: &mut Context, extended: bool) -> Self {
+        let privilege = context.config.privilege;
+        let command = GetChannelAuthenticationCapabilities { extended, privilege };
+        Self { request: command.to_message(context.next_request_sequence()), command }
     }
 
-    /// Nothing vouches for this answer. It decides only whether IPMI 2.0 is worth trying.
-    pub(super) fn judge(&self, datagram: &Datagram) -> Verdict<()> {
-        let Some(response) = self.response(datagram) else { return Verdict::Stranger };
-        match response.completion {
-            CompletionCode::OK => {}
-            // A BMC that knows no extended data is one of IPMI 1.5.
-            CompletionCode::INVALID_DATA_FIELD => return Verdict::Failed(Error::NoIpmi20),
-            code if code.is_transient() => return Verdict::Busy(Self::refused(code)),
-            code => return Verdict::Failed(Self::refused(code)),
-        }
-        let command =
-            GetChannelAuthenticationCapabilities { extended: true, privilege: Privilege::User };
-        match command.parse_response(&response.data) {
-            Ok(capabilities) if capabilities.ipmi20 => Verdict::Accepted(()),
-            Ok(_) => Verdict::Failed(Error::NoIpmi20),
-            Err(_) => Verdict::Stranger,
-        }
+    pub(super) fn request(&self) -> Datagram {
+        Datagram::Ipmi15(Packet15::sessionless(self.request.to_bytes()))
     }
 
-    fn refused(code: CompletionCode) -> Error {
-        Error::refused::<GetChannelAuthenticationCapabilities>(code)
-    }
-
-    fn response(&self, datagram: &Datagram) -> Option<ResponseMessage> {
-        let Datagram::Ipmi15(Packet15 {
-            authentication: Authentication15::None,
-            session_id: 0,
-            payload,
-            ..
-        }) = datagram
-        else {
-            return None;
+    /// Nothing vouches for this answer; it decides only what is tried first. `None` when the BMC refuses to tell of IPMI
+    /// 2.0.
+    pub(super) fn judge(
+        &self,
+        context: &mut Context,
+        datagram: &Datagram,
+    ) -> Verdict<Option<AuthenticationCapabilities>> {
+        let Some(response) = sessionless_answer15(context, &self.request, datagram) else {
+            return Verdict::Stranger;
         };
-        ResponseMessage::parse(payload).ok().filter(|response| {
-            response.network_function == GetChannelAuthenticationCapabilities::NETWORK_FUNCTION
-                && response.command == GetChannelAuthenticationCapabilities::NUMBER
-                && response.sequence == self.request_sequence
-        })
+        let refused = Error::refused::<GetChannelAuthenticationCapabilities>(response.completion);
+        match response.completion {
+            CompletionCode::OK => match self.command.parse_response(&response.data) {
+                Ok(capabilities) => Verdict::Accepted(Some(capabilities)),
+                Err(_) => Verdict::Stranger,
+            },
+            code if context.is_worth_asking_again(code) => Verdict::Busy(refused),
+            _ if self.command.extended => Verdict::Accepted(None),
+            _ => Verdict::Failed(refused),
+        }
     }
 }
 
@@ -101,7 +96,7 @@ pub(super) struct ExpectOpenSessionResponse {
 }
 
 impl ExpectOpenSessionResponse {
-    pub(super) fn request(&self, privilege: Privilege) -> Vec<u8> {
+    pub(super) fn request(&self, privilege: Privilege) -> Datagram {
         let request = OpenSessionRequest {
             tag: self.tag,
             // The level itself, not "the highest": some BMCs hash this one instead of RAKP 1's.
@@ -113,7 +108,7 @@ impl ExpectOpenSessionResponse {
     }
 
     /// The BMC's session id.
-    pub(super) fn judge(&self, datagram: &Datagram, config: &SessionConfig) -> Verdict<u32> {
+    pub(super) fn judge(&self, context: &Context, datagram: &Datagram) -> Verdict<u32> {
         let Some(payload) = payload(datagram, PayloadType::OpenSessionResponse) else {
             return Verdict::Stranger;
         };
@@ -135,15 +130,16 @@ impl ExpectOpenSessionResponse {
                 }
             }
             Ok(OpenSessionResponse::Refused { tag, status, console_session_id })
-                if tag == self.tag && is_or_unset(console_session_id, self.console_session_id) =>
+                if is_or_0(context, tag, self.tag)
+                    && is_or_unset(console_session_id, self.console_session_id) =>
             {
-                Self::refused(status, config)
+                Self::refused(context, status)
             }
             _ => Verdict::Stranger,
         }
     }
 
-    fn refused(status: RmcpPlusStatus, config: &SessionConfig) -> Verdict<u32> {
+    fn refused(context: &Context, status: RmcpPlusStatus) -> Verdict<u32> {
         match status {
             RmcpPlusStatus::INVALID_AUTHENTICATION_ALGORITHM
             | RmcpPlusStatus::INVALID_INTEGRITY_ALGORITHM
@@ -152,7 +148,7 @@ impl ExpectOpenSessionResponse {
             // Seen for a suite that is switched off (Supermicro X8DTG, MSI MS-91D2).
             | RmcpPlusStatus::UNAUTHORIZED_ROLE
             | RmcpPlusStatus::ILLEGAL_PARAMETER => Verdict::SuiteRefused(status),
-            _ => refused(Step::OpenSession, status, config, false),
+            _ => refused(context, Step::OpenSession, status, false),
         }
     }
 }
@@ -167,54 +163,88 @@ pub(super) struct ExpectRakp2 {
 }
 
 impl ExpectRakp2 {
-    pub(super) fn rakp1(&self, config: &SessionConfig) -> Vec<u8> {
+    pub(super) fn rakp1(&self, context: &Context) -> Datagram {
+        let Context { config, findings, .. } = context;
+        let fills_name = findings.quirks.contains(Quirk::Intel20);
         let rakp1 = Rakp1 {
             tag: self.tag,
             bmc_session_id: self.bmc_session_id,
             console_random: self.console_random,
             role: role(config),
-            username: config.username,
+            username: if fills_name { config.username.filled_up() } else { config.username },
         };
-        sessionless(PayloadType::Rakp1, rakp1.to_bytes())
+        let mut payload = rakp1.to_bytes();
+        if findings.quirks.contains(Quirk::I82571Spt) {
+            payload.resize(Rakp1::LONGEST, 0);
+        }
+        sessionless(PayloadType::Rakp1, payload)
     }
 
     /// The exchange so far, once its code has proved that the BMC knows the password.
     pub(super) fn judge(
         &self,
+        context: &Context,
         datagram: &Datagram,
-        config: &SessionConfig,
         has_repeated: bool,
     ) -> Verdict<RakpExchange> {
         let Some(payload) = payload(datagram, PayloadType::Rakp2) else { return Verdict::Stranger };
         match Rakp2::parse(payload) {
             Ok(Rakp2::Accepted { tag, console_session_id, bmc_random, bmc_guid, code })
-                if tag == self.tag && console_session_id == self.console_session_id =>
+                if is_or_0(context, tag, self.tag)
+                    && console_session_id == self.console_session_id =>
             {
-                let exchange = RakpExchange {
-                    suite: self.suite,
-                    console_session_id,
-                    bmc_session_id: self.bmc_session_id,
-                    console_random: self.console_random,
-                    bmc_random,
-                    bmc_guid,
-                    role: role(config),
-                    username: config.username,
-                    quirks: crate::QuirkSet::NONE,
-                };
-                if exchange.is_rakp2_genuine(&config.password, &code) {
-                    Verdict::Accepted(exchange)
-                } else {
-                    Verdict::Failed(Error::WrongPassword)
+                let exchange = self.exchange(context, bmc_random, bmc_guid);
+                match genuine(context, exchange, &code) {
+                    Some(exchange) => Verdict::Accepted(exchange),
+                    None => Verdict::Failed(Error::WrongPassword),
                 }
             }
             Ok(Rakp2::Refused { tag, status, console_session_id })
-                if tag == self.tag && is_or_unset(console_session_id, self.console_session_id) =>
+                if is_or_0(context, tag, self.tag)
+                    && is_or_unset(console_session_id, self.console_session_id) =>
             {
-                refused(Step::Rakp1, status, config, has_repeated)
+                match refused(context, Step::Rakp1, status, has_repeated) {
+                    Verdict::Failed(error) if status == RmcpPlusStatus::INVALID_NAME_LENGTH => {
+                        Verdict::NeedsWorkaround(&[Quirk::Intel20], error)
+                    }
+                    verdict => verdict,
+                }
             }
             _ => Verdict::Stranger,
         }
     }
+
+    fn exchange(
+        &self,
+        context: &Context,
+        bmc_random: [u8; 16],
+        bmc_guid: [u8; 16],
+    ) -> RakpExchange {
+        RakpExchange {
+            suite: self.suite,
+            console_session_id: self.console_session_id,
+            bmc_session_id: self.bmc_session_id,
+            console_random: self.console_random,
+            bmc_random,
+            bmc_guid,
+            role: role(context.config),
+            username: context.config.username,
+            quirks: context.findings.quirks,
+        }
+    }
+}
+
+/// The exchange with the quirks, if any, with which its RAKP 2 proves that the BMC knows the password.
+fn genuine(context: &Context, exchange: RakpExchange, code: &[u8]) -> Option<RakpExchange> {
+    let SessionConfig { password, workarounds, .. } = context.config;
+    let found = [Quirk::Supermicro20, Quirk::Sun20, Quirk::Intel20]
+        .into_iter()
+        .filter(|quirk| workarounds.finds(*quirk))
+        .map(|quirk| exchange.quirks.with(quirk));
+    std::iter::once(exchange.quirks)
+        .chain(found)
+        .map(|quirks| RakpExchange { quirks, ..exchange.clone() })
+        .find(|exchange| exchange.is_rakp2_genuine(password, code))
 }
 
 /// Awaits RAKP 4 (IPMI 2.0 §13.23).
@@ -226,38 +256,65 @@ pub(super) struct ExpectRakp4 {
 
 impl ExpectRakp4 {
     pub(super) fn judge(
-        &self,
+        &mut self,
+        context: &Context,
         datagram: &Datagram,
-        config: &SessionConfig,
         has_repeated: bool,
     ) -> Verdict<()> {
         let Some(payload) = payload(datagram, PayloadType::Rakp4) else { return Verdict::Stranger };
         let expected_id = self.exchange.console_session_id;
         match Rakp4::parse(payload) {
             Ok(Rakp4::Accepted { tag, console_session_id, code })
-                if tag == self.tag && console_session_id == expected_id =>
+                if is_or_0(context, tag, self.tag) && console_session_id == expected_id =>
             {
-                if self.key.is_rakp4_genuine(&code) {
+                if self.is_genuine(context, &code) {
                     Verdict::Accepted(())
                 } else {
-                    Verdict::Failed(Error::WrongKg { kg_given: config.kg.is_some() })
+                    Verdict::Failed(Error::WrongKg { kg_given: context.config.kg.is_some() })
                 }
             }
             Ok(Rakp4::Refused { tag, status, console_session_id })
-                if tag == self.tag && is_or_unset(console_session_id, expected_id) =>
+                if is_or_0(context, tag, self.tag)
+                    && is_or_unset(console_session_id, expected_id) =>
             {
-                refused(Step::Rakp3, status, config, has_repeated)
+                match refused(context, Step::Rakp3, status, has_repeated) {
+                    Verdict::Failed(error) if status == RmcpPlusStatus::INVALID_INTEGRITY_CHECK => {
+                        let quirks = &[Quirk::Rakp3WrongRolem, Quirk::IntelPlus];
+                        Verdict::NeedsWorkaround(quirks, error)
+                    }
+                    verdict => verdict,
+                }
             }
             _ => Verdict::Stranger,
         }
     }
 
+    /// Whether RAKP 4 proves that the BMC has the same session key, as it stands or with a quirk.
+    fn is_genuine(&mut self, context: &Context, code: &[u8]) -> bool {
+        if self.key.is_rakp4_genuine(code) {
+            return true;
+        }
+        let quirk = if self.exchange.suite.authenticates_packets() {
+            Quirk::IntelPlus
+        } else {
+            Quirk::IntegrityCheckValue
+        };
+        let key = self.key.clone().with(quirk);
+        let is_genuine = context.config.workarounds.finds(quirk) && key.is_rakp4_genuine(code);
+        if is_genuine {
+            self.exchange.quirks.insert(quirk);
+            self.key = key;
+        }
+        is_genuine
+    }
+
     pub(super) fn activate(&self) -> Active {
-        Active::new(&self.exchange, self.key.session_keys(crate::QuirkSet::NONE))
+        let seal = Seal20::new(self.exchange.clone(), self.key.clone());
+        Active::new(Seal::Ipmi20(seal))
     }
 }
 
-pub(super) fn rakp3(tag: u8, exchange: &RakpExchange, password: &Password) -> Vec<u8> {
+pub(super) fn rakp3(tag: u8, exchange: &RakpExchange, password: &Password) -> Datagram {
     let rakp3 = Rakp3 {
         tag,
         status: RmcpPlusStatus::NO_ERRORS,
@@ -270,9 +327,9 @@ pub(super) fn rakp3(tag: u8, exchange: &RakpExchange, password: &Password) -> Ve
 /// A refusal of RAKP 1 or 3. After a repetition the BMC may complain of a session that the first transmission has
 /// carried on already, or have drawn another random number (OpenBMC does for each RAKP 1); a new session helps.
 fn refused<T>(
+    context: &Context,
     step: Step,
     status: RmcpPlusStatus,
-    config: &SessionConfig,
     has_repeated: bool,
 ) -> Verdict<T> {
     let is_confusion = matches!(
@@ -284,9 +341,13 @@ fn refused<T>(
     if is_confusion && has_repeated {
         return Verdict::StartAnew;
     }
-    let error = Error::LoginRefused { step, status, privilege: config.privilege };
+    let error = Error::LoginRefused { step, status, privilege: context.config.privilege };
     // A session that is over may make room.
-    if status.is_transient() { Verdict::Busy(error) } else { Verdict::Failed(error) }
+    if status.is_transient() && context.config.workarounds.finds(Quirk::NoSlot) {
+        Verdict::Busy(error)
+    } else {
+        Verdict::Failed(error)
+    }
 }
 
 pub(super) fn privilege_refused(config: &SessionConfig, response: &ResponseMessage) -> Error {
@@ -303,8 +364,30 @@ fn is_or_unset(session_id: Option<u32>, expected: u32) -> bool {
     matches!(session_id, None | Some(0)) || session_id == Some(expected)
 }
 
-fn sessionless(payload_type: PayloadType, payload: Vec<u8>) -> Vec<u8> {
-    Datagram::Ipmi20(Packet20::sessionless(payload_type, payload)).to_bytes()
+/// Whether a tag is that of the message, or the 0 that OpenBMC puts in its place.
+fn is_or_0(context: &Context, tag: u8, expected: u8) -> bool {
+    tag == expected || tag == 0 && context.config.workarounds.finds(Quirk::Tag0)
+}
+
+fn sessionless(payload_type: PayloadType, payload: Vec<u8>) -> Datagram {
+    Datagram::Ipmi20(Packet20::sessionless(payload_type, payload))
+}
+
+/// The answer to a request outside any session, in the format of IPMI 1.5.
+pub(super) fn sessionless_answer15(
+    context: &mut Context,
+    request: &RequestMessage,
+    datagram: &Datagram,
+) -> Option<ResponseMessage> {
+    match datagram {
+        Datagram::Ipmi15(Packet15 {
+            authentication: Authentication15::None,
+            session_id: 0,
+            payload,
+            ..
+        }) => context.read(payload, false, |message| message.answers(request)),
+        _ => None,
+    }
 }
 
 /// The payload of a packet of this type outside any session.

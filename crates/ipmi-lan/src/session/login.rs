@@ -1,13 +1,14 @@
 use std::io::ErrorKind;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::command::{Command, SetSessionPrivilegeLevel};
+use crate::command::{AuthenticationCapabilities, Challenge, Command, SetSessionPrivilegeLevel};
 use crate::crypto::RakpExchange;
 use crate::error::SuiteIds;
 use crate::retry::Transmissions;
 use crate::wire::{Datagram, ResponseMessage};
 use crate::{
-    CipherSuite, CompletionCode, Error, NoAnswer, Privilege, RetryPolicy, RmcpPlusStatus, Step,
+    AuthenticationType, CipherSuite, CompletionCode, Error, NoAnswer, Privilege, Quirk,
+    RetryPolicy, RmcpPlusStatus, Step,
 };
 
 use super::active::Active;
@@ -15,9 +16,12 @@ use super::expect::{
     ExpectCapabilities, ExpectOpenSessionResponse, ExpectRakp2, ExpectRakp4, Verdict,
     privilege_refused, rakp3,
 };
-use super::{Context, Delivery, Request, SessionConfig};
+use super::expect15::{Activation, ExpectActivation, ExpectChallenge};
+use super::seal::{Seal, Seal15};
+use super::{Context, Delivery, Protocol, Request, SessionConfig};
 
-/// A login under way (IPMI 2.0 §13.15): capabilities, Open Session, RAKP 1 to 4, privilege level.
+/// A login under way: capabilities; then, in IPMI 2.0 (§13.15), Open Session and RAKP 1 to 4, or, in IPMI 1.5
+/// (§6.12.1), challenge and activation; then the privilege level.
 pub(super) struct Login {
     started: Instant,
     deadline: Instant,
@@ -30,13 +34,20 @@ pub(super) struct Login {
     /// What the BMC answered last instead of what was asked for: that it has no time, or no room.
     complaint: Option<Error>,
     unreachable: Option<ErrorKind>,
-    /// Those that the BMC has not refused; the first is the one being proposed.
+    capabilities: Option<AuthenticationCapabilities>,
+    /// IPMI 1.5 and this type, where that is spoken.
+    authentication: Option<AuthenticationType>,
+    /// Of IPMI 2.0: those that the BMC has not refused; the first is the one being proposed.
     suites: Vec<CipherSuite>,
     refused: Vec<u8>,
-    /// How often the login had to start anew.
-    restarts: u32,
-    /// Whether any message since Open Session was sent more than once.
+    /// How many challenges of IPMI 1.5 were taken up, and not answered.
+    activations: u32,
+    /// How often the login had to start anew because answers crossed repetitions.
+    crossings: u32,
+    /// Whether any message since the login last started was sent more than once.
     has_repeated: bool,
+    /// Whether, after that, something came that was not awaited any more.
+    has_crossed: bool,
     /// Of the last message; each new message has the next.
     tag: u8,
     expect: Expect,
@@ -52,6 +63,8 @@ pub(super) enum Progress {
 /// What the login awaits.
 enum Expect {
     Capabilities(Sent, ExpectCapabilities),
+    Challenge(Sent, ExpectChallenge),
+    Activation(Sent, Box<ExpectActivation>),
     OpenSessionResponse(Sent, ExpectOpenSessionResponse),
     Rakp2(Sent, ExpectRakp2),
     Rakp4(Sent, Box<ExpectRakp4>),
@@ -60,17 +73,22 @@ enum Expect {
 
 /// The message that awaits its answer, ready to be sent again.
 struct Sent {
-    datagram: Vec<u8>,
+    datagram: Datagram,
     transmissions: Transmissions,
 }
 
 impl Login {
-    pub(super) fn start(context: &mut Context, now: Instant, deadline: Instant) -> Self {
+    /// What [`Quirk::IntelWv2`] wants before the first request.
+    const FIRST_THUMP: [u8; 16] =
+        [0, 0, 0, 0, 0, 0, 0, 0, 0x07, 0x20, 0x18, 0xc8, 0xc2, 0x01, 0x01, 0x3c];
+
+    pub(super) fn start(context: &mut Context, now: Instant, deadline: Instant) -> Box<Self> {
         let [tag, request_sequence] = context.random_bytes();
-        let expect = ExpectCapabilities { request_sequence: request_sequence & 0x3f };
-        let datagram = expect.request(context.config.privilege);
-        let sent = Sent::now(context, now, datagram, 0);
-        Self {
+        context.findings.request_sequence = request_sequence & 0x3f;
+        if context.config.workarounds.forces(Quirk::IntelWv2) {
+            context.transmit_bytes(Self::FIRST_THUMP.to_vec());
+        }
+        let mut login = Box::new(Self {
             started: now,
             deadline,
             progress_at: now,
@@ -78,13 +96,24 @@ impl Login {
             heard: false,
             complaint: None,
             unreachable: None,
+            capabilities: None,
+            authentication: None,
             suites: context.config.cipher_suites.clone(),
             refused: Vec::new(),
-            restarts: 0,
+            activations: 0,
+            crossings: 0,
             has_repeated: false,
+            has_crossed: false,
             tag,
-            expect: Expect::Capabilities(sent, expect),
+            expect: Expect::capabilities(context, now, true),
+        });
+        if context.config.workarounds.forces(Quirk::I82571Spt)
+            && context.config.protocol == Protocol::Ipmi20
+        {
+            context.outputs.pop_back();
+            login = login.open_session(context, now);
         }
+        login
     }
 
     pub(super) fn note_unreachable(&mut self, reason: ErrorKind) {
@@ -92,19 +121,17 @@ impl Login {
     }
 
     pub(super) fn next_timeout(&self, retry: &RetryPolicy) -> Instant {
-        let step = match &self.expect {
-            Expect::Capabilities(sent, _)
-            | Expect::OpenSessionResponse(sent, _)
-            | Expect::Rakp2(sent, _)
-            | Expect::Rakp4(sent, _) => sent.transmissions.next_at(),
-            Expect::Privilege(active) => active.next_timeout().unwrap_or(self.deadline),
+        let step = match self.expect.sent() {
+            Some(sent) => sent.transmissions.next_at(),
+            None => self.expect.active().and_then(Active::next_timeout).unwrap_or(self.deadline),
         };
         step.min(self.end(retry))
     }
 
     /// When the login is given up, unless it comes further before.
     fn end(&self, retry: &RetryPolicy) -> Instant {
-        self.deadline.min(self.progress_at + retry.silence)
+        let limit = if self.heard { retry.patience } else { retry.silence };
+        self.deadline.min(self.progress_at + limit)
     }
 
     /// The session, if the BMC may have activated it already.
@@ -124,47 +151,73 @@ impl Login {
     ) -> Progress {
         // Somebody listens on that port.
         self.unreachable = None;
-        let config = context.config;
-        let verdict = match &mut self.expect {
-            Expect::Capabilities(_, expect) => expect.judge(datagram).map(|()| Next::OpenSession),
-            Expect::OpenSessionResponse(_, expect) => {
-                expect.judge(datagram, config).map(|bmc_session_id| Next::Rakp1 {
-                    suite: expect.suite,
-                    console_session_id: expect.console_session_id,
-                    bmc_session_id,
-                })
-            }
-            Expect::Rakp2(_, expect) => expect
-                .judge(datagram, config, self.has_repeated)
-                .map(|exchange| Next::Rakp3(Box::new(exchange))),
-            Expect::Rakp4(_, expect) => expect
-                .judge(datagram, config, self.has_repeated)
-                .map(|()| Next::Privilege(Box::new(expect.activate()))),
-            Expect::Privilege(active) => match active.handle_datagram(datagram) {
-                None => Verdict::Stranger,
-                Some(response) => judge_privilege(config, &response),
-            },
-        };
+        let verdict = self.judge(context, now, datagram);
         self.heard |= !matches!(verdict, Verdict::Stranger);
         match verdict {
             Verdict::Stranger => {
                 log::debug!("datagram dropped: not the answer awaited");
+                self.has_crossed |= self.has_repeated;
                 Progress::Continues(self)
             }
-            Verdict::Accepted(next) => self.proceed(context, now, next),
+            Verdict::Accepted(next) => {
+                if let Some(sent) = self.expect.sent() {
+                    context.note_round_trip(now, &sent.transmissions);
+                }
+                self.proceed(context, now, next)
+            }
             Verdict::Busy(error) => {
                 log::debug!("{error}; asking again");
                 self.complaint = Some(error);
+                if let Some(sent) = self.expect.sent_mut() {
+                    sent.transmissions.back_off(now, &context.config.retry);
+                }
                 Progress::Continues(self)
             }
             Verdict::SuiteRefused(status) => self.propose_next_suite(context, now, status),
-            Verdict::StartAnew => self.start_anew(context, now),
-            Verdict::Failed(error) => {
-                if matches!(self.expect, Expect::Privilege(_)) {
-                    self.close_without_waiting(context, now);
-                }
-                Progress::Failed(error)
+            Verdict::StartAnew => Progress::Continues(self.start_anew(context, now)),
+            Verdict::NeedsWorkaround(quirks, error) => {
+                self.work_around(context, now, quirks, error)
             }
+            Verdict::VersionRefused(error) => self.use_ipmi20_instead(context, now, error),
+            Verdict::Failed(error) => self.fail(context, now, error),
+        }
+    }
+
+    fn judge(&mut self, context: &mut Context, now: Instant, datagram: &Datagram) -> Verdict<Next> {
+        let has_repeated = self.has_repeated;
+        match &mut self.expect {
+            Expect::Capabilities(_, expect) => {
+                expect.judge(context, datagram).map(Next::Capabilities)
+            }
+            Expect::Challenge(_, expect) => {
+                let authentication = expect.authentication();
+                let next = |challenge| Next::Activation { authentication, challenge };
+                expect.judge(context, datagram).map(next)
+            }
+            Expect::Activation(_, expect) => {
+                let next = |activation| Next::Activated(Box::new(activation));
+                expect.judge(context, datagram, has_repeated).map(next)
+            }
+            Expect::OpenSessionResponse(_, expect) => {
+                let (suite, console_session_id) = (expect.suite, expect.console_session_id);
+                let next =
+                    |bmc_session_id| Next::Rakp1 { suite, console_session_id, bmc_session_id };
+                expect.judge(context, datagram).map(next)
+            }
+            Expect::Rakp2(_, expect) => {
+                let next = |exchange| Next::Rakp3(Box::new(exchange));
+                expect.judge(context, datagram, has_repeated).map(next)
+            }
+            Expect::Rakp4(_, expect) => match expect.judge(context, datagram, has_repeated) {
+                Verdict::Accepted(()) => {
+                    Verdict::Accepted(Next::Privilege(Box::new(expect.activate())))
+                }
+                verdict => verdict.map(|()| Next::Ready),
+            },
+            Expect::Privilege(active) => match active.handle_datagram(context, now, datagram) {
+                None => Verdict::Stranger,
+                Some(response) => judge_privilege(context.config, &response),
+            },
         }
     }
 
@@ -173,30 +226,46 @@ impl Login {
         context: &mut Context,
         now: Instant,
     ) -> Progress {
-        if now >= self.end(&context.config.retry) {
+        let retry = &context.config.retry;
+        if now >= self.end(retry) {
             return self.give_up(context, now);
         }
-        let limit = context.config.retry.transmissions_per_step;
-        let is_exhausted = match &mut self.expect {
-            Expect::Capabilities(sent, _) => !sent.repeat_if_due(context, now, u32::MAX),
-            Expect::OpenSessionResponse(sent, _)
-            | Expect::Rakp2(sent, _)
-            | Expect::Rakp4(sent, _) => !sent.repeat_if_due(context, now, limit),
-            Expect::Privilege(active) => {
-                // Its deadline is the login's, which is not over yet.
-                active.handle_timeout(context, now);
-                false
-            }
+        let limit = match &self.expect {
+            Expect::Capabilities(..) | Expect::Privilege(_) => u32::MAX,
+            Expect::Challenge(..) | Expect::Activation(..) => retry.transmissions_per_activation,
+            _ => retry.transmissions_per_step,
         };
-        if !is_exhausted {
-            self.has_repeated |= self.expect.was_repeated();
-            return Progress::Continues(self);
+        match &mut self.expect {
+            // Its deadline is the login's, which is not over yet.
+            Expect::Privilege(active) => drop(active.handle_timeout(context, now)),
+            expect => {
+                let is_exhausted =
+                    expect.sent_mut().is_some_and(|sent| !sent.repeat_if_due(context, now, limit));
+                if is_exhausted {
+                    return self.start_anew_unanswered(context, now);
+                }
+            }
         }
-        if matches!(self.expect, Expect::OpenSessionResponse(..)) {
-            // Some BMCs drop proposals that they do not know, or say that they have no room for them.
-            self.suites.rotate_left(1);
+        self.has_repeated |= self.expect.sent().is_some_and(|sent| sent.count() > 1);
+        Progress::Continues(self)
+    }
+
+    /// A message was sent as often as it may be, and not answered.
+    fn start_anew_unanswered(mut self: Box<Self>, context: &mut Context, now: Instant) -> Progress {
+        match &self.expect {
+            Expect::OpenSessionResponse(..) => {
+                // Some BMCs drop proposals that they do not know, or say that they have no room for them.
+                self.suites.rotate_left(1);
+            }
+            Expect::Activation(..) if self.complaint.is_none() => {
+                self.activations += 1;
+                if self.activations >= context.config.retry.activations {
+                    return self.give_up(context, now);
+                }
+            }
+            _ => {}
         }
-        self.start_anew(context, now)
+        Progress::Continues(self.start_anew(context, now))
     }
 
     fn proceed(mut self: Box<Self>, context: &mut Context, now: Instant, next: Next) -> Progress {
@@ -206,55 +275,119 @@ impl Login {
             self.progress_at = now;
         }
         match next {
-            Next::OpenSession => self.open_session(context, now),
+            Next::Capabilities(None) => {
+                self.expect = Expect::capabilities(context, now, false);
+            }
+            Next::Capabilities(Some(capabilities)) => {
+                return self.choose_version(context, now, capabilities);
+            }
+            Next::Activation { authentication, challenge } => {
+                let expect = ExpectActivation::new(context, authentication, challenge);
+                let sent = self.send_with_hashes(context, now, expect.request());
+                self.expect = Expect::Activation(sent, Box::new(expect));
+            }
+            Next::Activated(activation) => {
+                let quirks = context.findings.quirks;
+                let seal = Seal15::new(*activation, context.config.workarounds, quirks);
+                let active = Box::new(Active::new(Seal::Ipmi15(seal)));
+                return self.raise_privilege(context, now, active);
+            }
             Next::Rakp1 { suite, console_session_id, bmc_session_id } => {
-                let tag = self.next_tag();
                 let expect = ExpectRakp2 {
-                    tag,
+                    tag: self.next_tag(),
                     suite,
                     console_session_id,
                     bmc_session_id,
                     console_random: context.random_bytes(),
                 };
-                let datagram = expect.rakp1(context.config);
-                let sent = Sent::now(context, now, datagram, self.restarts);
+                let rakp1 = expect.rakp1(context);
+                let sent = self.send_with_hashes(context, now, rakp1);
                 self.expect = Expect::Rakp2(sent, expect);
-                Progress::Continues(self)
             }
             Next::Rakp3(exchange) => {
                 let tag = self.next_tag();
                 let SessionConfig { password, kg, .. } = context.config;
                 let key = exchange.session_integrity_key(password, kg.as_ref());
-                let datagram = rakp3(tag, &exchange, password);
-                let sent = Sent::now(context, now, datagram, self.restarts);
+                let rakp3 = rakp3(tag, &exchange, password);
+                let sent = self.send_with_hashes(context, now, rakp3);
                 let expect = ExpectRakp4 { tag, exchange: *exchange, key };
                 self.expect = Expect::Rakp4(sent, Box::new(expect));
-                Progress::Continues(self)
             }
-            Next::Privilege(active) => self.raise_privilege(context, now, active),
-            Next::Ready => match self.expect {
-                Expect::Privilege(active) => Progress::LoggedIn(active),
-                // Only a judged answer to Set Session Privilege Level leads here.
-                _ => Progress::Continues(self),
-            },
+            Next::Privilege(active) => return self.raise_privilege(context, now, active),
+            Next::Ready => {
+                if let Expect::Privilege(active) = self.expect {
+                    return Progress::LoggedIn(active);
+                }
+            }
+        }
+        Progress::Continues(self)
+    }
+
+    /// IPMI 1.5 or 2.0, as the user wants it and the BMC has it. Never 1.5 in place of 2.0: nothing vouches for what the
+    /// BMC says it has.
+    fn choose_version(
+        mut self: Box<Self>,
+        context: &mut Context,
+        now: Instant,
+        capabilities: AuthenticationCapabilities,
+    ) -> Progress {
+        self.capabilities = Some(capabilities);
+        let config = context.config;
+        if config.protocol == Protocol::Ipmi20 {
+            if capabilities.ipmi20 || config.workarounds.forces(Quirk::AuthCap) {
+                return Progress::Continues(self.open_session(context, now));
+            }
+            return Progress::Failed(Error::NoIpmi20);
+        }
+        match usable_authentication(config, &capabilities) {
+            Ok(authentication) => {
+                self.authentication = Some(authentication);
+                Progress::Continues(self.ask_for_challenge(context, now, authentication))
+            }
+            Err(error) => self.use_ipmi20_instead(context, now, error),
         }
     }
 
-    fn open_session(mut self: Box<Self>, context: &mut Context, now: Instant) -> Progress {
-        let Some(suite) = self.suites.first().copied() else {
-            let status = RmcpPlusStatus::NO_CIPHER_SUITE_MATCH;
-            let suites = SuiteIds(self.refused);
-            return Progress::Failed(Error::SuitesRefused { suites, status });
-        };
+    /// Where IPMI 1.5 cannot be used, for this reason.
+    fn use_ipmi20_instead(
+        mut self: Box<Self>,
+        context: &mut Context,
+        now: Instant,
+        error: Error,
+    ) -> Progress {
+        let has_ipmi20 = self.capabilities.is_some_and(|capabilities| capabilities.ipmi20);
+        if context.config.protocol != Protocol::Ipmi15Or20 || !has_ipmi20 {
+            return Progress::Failed(error);
+        }
+        log::info!("{error}; using IPMI 2.0, which it offers too");
+        self.authentication = None;
+        Progress::Continues(self.open_session(context, now))
+    }
+
+    fn ask_for_challenge(
+        mut self: Box<Self>,
+        context: &mut Context,
+        now: Instant,
+        authentication: AuthenticationType,
+    ) -> Box<Self> {
         self.has_repeated = false;
-        let tag = self.next_tag();
+        let expect = ExpectChallenge::new(context, authentication);
+        let sent = self.send(context, now, expect.request());
+        self.expect = Expect::Challenge(sent, expect);
+        self
+    }
+
+    fn open_session(mut self: Box<Self>, context: &mut Context, now: Instant) -> Box<Self> {
+        self.has_repeated = false;
+        // Without any suite the BMC will refuse the first one.
+        let suite = self.suites.first().copied().unwrap_or(CipherSuite::SUITE_17);
         // 0 is the id of packets outside a session (IPMI 2.0 §13.17).
         let console_session_id = u32::from_le_bytes(context.random_bytes()).max(1);
-        let expect = ExpectOpenSessionResponse { tag, suite, console_session_id };
-        let datagram = expect.request(context.config.privilege);
-        let sent = Sent::now(context, now, datagram, self.restarts);
+        let expect = ExpectOpenSessionResponse { tag: self.next_tag(), suite, console_session_id };
+        let request = expect.request(context.config.privilege);
+        let sent = self.send(context, now, request);
         self.expect = Expect::OpenSessionResponse(sent, expect);
-        Progress::Continues(self)
+        self
     }
 
     fn propose_next_suite(
@@ -271,15 +404,47 @@ impl Login {
             let suites = SuiteIds(self.refused);
             return Progress::Failed(Error::SuitesRefused { suites, status });
         }
-        self.open_session(context, now)
+        Progress::Continues(self.open_session(context, now))
     }
 
-    /// With a new session, new random numbers and longer intervals.
-    fn start_anew(mut self: Box<Self>, context: &mut Context, now: Instant) -> Progress {
+    /// With a new session and new random numbers; with longer intervals if the last ones were too short for the BMC.
+    fn start_anew(mut self: Box<Self>, context: &mut Context, now: Instant) -> Box<Self> {
         self.close_without_waiting(context, now);
-        self.restarts += 1;
+        self.crossings += u32::from(self.has_crossed);
+        self.has_crossed = false;
         log::debug!("login starts anew");
-        self.open_session(context, now)
+        match self.authentication {
+            None => self.open_session(context, now),
+            Some(authentication) => {
+                if context.config.workarounds.finds(Quirk::NewPort) {
+                    context.outputs.push_back(super::Output::ChangePort);
+                }
+                self.ask_for_challenge(context, now, authentication)
+            }
+        }
+    }
+
+    /// Does what the first of these quirks needs that may be worked around and has not been yet.
+    fn work_around(
+        mut self: Box<Self>,
+        context: &mut Context,
+        now: Instant,
+        quirks: &[Quirk],
+        error: Error,
+    ) -> Progress {
+        let is_new = |quirk: &&Quirk| {
+            context.config.workarounds.finds(**quirk) && !context.findings.quirks.contains(**quirk)
+        };
+        let Some(quirk) = quirks.iter().find(is_new) else {
+            return self.fail(context, now, error);
+        };
+        log::info!("{error}; trying the workaround {quirk}");
+        context.findings.quirks.insert(*quirk);
+        if let Expect::Privilege(active) = &mut self.expect {
+            ask_for_privilege(context, now, active, Privilege::Operator, self.deadline);
+            return Progress::Continues(self);
+        }
+        Progress::Continues(self.start_anew(context, now))
     }
 
     /// An activated session begins at level User (IPMI 2.0 §22.18), which is enough for a user.
@@ -289,14 +454,20 @@ impl Login {
         now: Instant,
         mut active: Box<Active>,
     ) -> Progress {
-        if context.config.privilege <= Privilege::User {
+        let privilege = context.config.privilege;
+        if privilege <= Privilege::User || context.findings.quirks.contains(Quirk::I82571Spt) {
             return Progress::LoggedIn(active);
         }
-        let command = SetSessionPrivilegeLevel(context.config.privilege);
-        let request = Request::of(&command, Delivery::Repeated);
-        active.send(context, now, request, self.deadline);
+        ask_for_privilege(context, now, &mut active, privilege, self.deadline);
         self.expect = Expect::Privilege(active);
         Progress::Continues(self)
+    }
+
+    fn fail(mut self, context: &mut Context, now: Instant, error: Error) -> Progress {
+        if matches!(self.expect, Expect::Privilege(_)) {
+            self.close_without_waiting(context, now);
+        }
+        Progress::Failed(error)
     }
 
     fn give_up(mut self, context: &mut Context, now: Instant) -> Progress {
@@ -304,15 +475,12 @@ impl Login {
             let busy = active.take_busy();
             self.complaint = busy.map(|response| privilege_refused(context.config, &response));
         }
-        let (step, transmissions) = match &self.expect {
-            Expect::Capabilities(sent, _) => (Step::AuthenticationCapabilities, sent.count()),
-            Expect::OpenSessionResponse(sent, _) => (Step::OpenSession, sent.count()),
-            Expect::Rakp2(sent, _) => (Step::Rakp1, sent.count()),
-            Expect::Rakp4(sent, _) => (Step::Rakp3, sent.count()),
-            Expect::Privilege(active) => {
-                (Step::Command(SetSessionPrivilegeLevel::NAME), active.transmissions())
-            }
-        };
+        if let Expect::Activation(_, expect) = &self.expect
+            && expect.wrong_code
+        {
+            self.complaint = Some(Error::WrongPassword15);
+        }
+        let (step, transmissions) = self.expect.step();
         let no_answer = Error::NoAnswer(NoAnswer {
             step,
             transmissions,
@@ -333,16 +501,50 @@ impl Login {
         }
     }
 
+    fn send(&self, context: &mut Context, now: Instant, datagram: Datagram) -> Sent {
+        let interval = context.config.retry.interval(context.findings.round_trip);
+        self.send_with_interval(context, now, datagram, interval)
+    }
+
+    /// A message whose answer takes the BMC some computing.
+    fn send_with_hashes(&self, context: &mut Context, now: Instant, datagram: Datagram) -> Sent {
+        let interval = context.config.retry.first_interval;
+        self.send_with_interval(context, now, datagram, interval)
+    }
+
+    fn send_with_interval(
+        &self,
+        context: &mut Context,
+        now: Instant,
+        datagram: Datagram,
+        interval: Duration,
+    ) -> Sent {
+        context.transmit(&datagram);
+        let interval = interval.saturating_mul(1 << self.crossings.min(3));
+        Sent { datagram, transmissions: Transmissions::start(now, interval) }
+    }
+
+    /// Never 0, which some BMCs put in the place of any tag.
     fn next_tag(&mut self) -> u8 {
-        self.tag = self.tag.wrapping_add(1);
+        self.tag = self.tag.checked_add(1).unwrap_or(1);
         self.tag
     }
 }
 
 /// What follows an accepted answer.
 enum Next {
-    OpenSession,
-    Rakp1 { suite: CipherSuite, console_session_id: u32, bmc_session_id: u32 },
+    /// `None` where the BMC refuses to tell of IPMI 2.0.
+    Capabilities(Option<AuthenticationCapabilities>),
+    Activation {
+        authentication: AuthenticationType,
+        challenge: Challenge,
+    },
+    Activated(Box<Activation>),
+    Rakp1 {
+        suite: CipherSuite,
+        console_session_id: u32,
+        bmc_session_id: u32,
+    },
     Rakp3(Box<RakpExchange>),
     Privilege(Box<Active>),
     Ready,
@@ -352,39 +554,85 @@ impl Next {
     /// How far a login has come that takes this step.
     fn rank(&self) -> u8 {
         match self {
-            Self::OpenSession => 1,
-            Self::Rakp1 { .. } => 2,
-            Self::Rakp3(_) => 3,
-            Self::Privilege(_) => 4,
-            Self::Ready => 5,
+            Self::Capabilities(None) => 1,
+            Self::Capabilities(Some(_)) => 2,
+            Self::Activation { .. } | Self::Rakp1 { .. } => 3,
+            Self::Rakp3(_) => 4,
+            Self::Activated(_) | Self::Privilege(_) => 5,
+            Self::Ready => 6,
         }
     }
 }
 
-fn judge_privilege(config: &SessionConfig, response: &ResponseMessage) -> Verdict<Next> {
-    if response.completion == CompletionCode::OK {
-        Verdict::Accepted(Next::Ready)
-    } else {
-        Verdict::Failed(privilege_refused(config, response))
+impl Expect {
+    fn capabilities(context: &mut Context, now: Instant, extended: bool) -> Self {
+        let expect = ExpectCapabilities::new(context, extended);
+        let datagram = expect.request();
+        context.transmit(&datagram);
+        let sent = Sent { datagram, transmissions: context.first_transmission(now) };
+        Self::Capabilities(sent, expect)
+    }
+
+    fn sent(&self) -> Option<&Sent> {
+        match self {
+            Self::Capabilities(sent, _)
+            | Self::Challenge(sent, _)
+            | Self::Activation(sent, _)
+            | Self::OpenSessionResponse(sent, _)
+            | Self::Rakp2(sent, _)
+            | Self::Rakp4(sent, _) => Some(sent),
+            Self::Privilege(_) => None,
+        }
+    }
+
+    fn sent_mut(&mut self) -> Option<&mut Sent> {
+        match self {
+            Self::Capabilities(sent, _)
+            | Self::Challenge(sent, _)
+            | Self::Activation(sent, _)
+            | Self::OpenSessionResponse(sent, _)
+            | Self::Rakp2(sent, _)
+            | Self::Rakp4(sent, _) => Some(sent),
+            Self::Privilege(_) => None,
+        }
+    }
+
+    fn active(&self) -> Option<&Active> {
+        match self {
+            Self::Privilege(active) => Some(active),
+            _ => None,
+        }
+    }
+
+    /// What is awaited, and how often that was asked for.
+    fn step(&self) -> (Step, u32) {
+        let step = match self {
+            Self::Capabilities(..) => Step::AuthenticationCapabilities,
+            Self::Challenge(..) => Step::SessionChallenge,
+            Self::Activation(..) => Step::ActivateSession,
+            Self::OpenSessionResponse(..) => Step::OpenSession,
+            Self::Rakp2(..) => Step::Rakp1,
+            Self::Rakp4(..) => Step::Rakp3,
+            Self::Privilege(active) => {
+                let step = Step::Command(SetSessionPrivilegeLevel::NAME);
+                return (step, active.transmissions());
+            }
+        };
+        (step, self.sent().map_or(0, Sent::count))
     }
 }
 
 impl Sent {
-    fn now(context: &mut Context, now: Instant, datagram: Vec<u8>, restarts: u32) -> Self {
-        context.transmit(datagram.clone());
-        Self { datagram, transmissions: Transmissions::start(now, &context.config.retry, restarts) }
-    }
-
     /// False when it is due, and has been sent as often as it may be.
     fn repeat_if_due(&mut self, context: &mut Context, now: Instant, limit: u32) -> bool {
         if !self.transmissions.is_due(now) {
             return true;
         }
-        if self.transmissions.count() >= limit {
+        if self.count() >= limit {
             return false;
         }
         self.transmissions.repeat(now, &context.config.retry);
-        context.transmit(self.datagram.clone());
+        context.transmit(&self.datagram);
         true
     }
 
@@ -393,13 +641,54 @@ impl Sent {
     }
 }
 
-impl Expect {
-    fn was_repeated(&self) -> bool {
-        match self {
-            Self::OpenSessionResponse(sent, _) | Self::Rakp2(sent, _) | Self::Rakp4(sent, _) => {
-                sent.count() > 1
-            }
-            Self::Capabilities(..) | Self::Privilege(_) => false,
+/// The authentication type for IPMI 1.5, or why that cannot be used.
+fn usable_authentication(
+    config: &SessionConfig,
+    capabilities: &AuthenticationCapabilities,
+) -> Result<AuthenticationType, Error> {
+    let is_believed = !config.workarounds.forces(Quirk::AuthCap);
+    if is_believed && !capabilities.ipmi15 {
+        return Err(Error::NoIpmi15);
+    }
+    if config.password.is_longer_than_15_carries() {
+        return Err(Error::PasswordTooLong15);
+    }
+    if [Quirk::Supermicro, Quirk::Quanta].into_iter().any(|quirk| config.workarounds.forces(quirk))
+    {
+        return Ok(AuthenticationType::Oem);
+    }
+    let offered = capabilities.authentication_types;
+    // Who names no type at all offers what it does not know to tell.
+    let tells = is_believed && offered.bits() != 0;
+    let is_offered = |kind: &AuthenticationType| !tells || offered.contains(*kind);
+    let wanted = config.authentication;
+    let candidates =
+        wanted.map_or(vec![AuthenticationType::Md5, AuthenticationType::Md2], |kind| vec![kind]);
+    let usable = candidates.into_iter().find(is_offered);
+    usable.ok_or(Error::AuthenticationNotOffered { wanted, offered })
+}
+
+fn ask_for_privilege(
+    context: &mut Context,
+    now: Instant,
+    active: &mut Active,
+    privilege: Privilege,
+    deadline: Instant,
+) {
+    let request = Request::of(&SetSessionPrivilegeLevel(privilege), Delivery::Repeated);
+    active.send(context, now, request, None, deadline);
+}
+
+/// Set Session Privilege Level: not available to this user, and above the limit (IPMI 2.0 §22.18).
+const LEVEL_REFUSED: [CompletionCode; 2] = [CompletionCode(0x80), CompletionCode(0x81)];
+
+fn judge_privilege(config: &SessionConfig, response: &ResponseMessage) -> Verdict<Next> {
+    let refused = privilege_refused(config, response);
+    match response.completion {
+        CompletionCode::OK => Verdict::Accepted(Next::Ready),
+        code if LEVEL_REFUSED.contains(&code) && config.privilege > Privilege::Operator => {
+            Verdict::NeedsWorkaround(&[Quirk::SetPrivilege], refused)
         }
+        _ => Verdict::Failed(refused),
     }
 }

@@ -12,39 +12,68 @@
 //! ```
 
 mod active;
+mod answer;
 mod expect;
+mod expect15;
 mod login;
+mod seal;
 mod window;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use rand::CryptoRng;
 
-use crate::command::{CloseSession, Command};
+use crate::command::Command;
+use crate::retry::Transmissions;
 use crate::wire::{Datagram, NetworkFunction, ResponseMessage};
-use crate::{CipherSuite, Error, Kg, Password, Privilege, RetryPolicy, Username};
+use crate::{
+    AuthenticationType, CipherSuite, CompletionCode, Error, Kg, Password, Privilege, Quirk,
+    QuirkSet, RetryPolicy, Target, Username, Workarounds,
+};
 
 use active::Active;
+use answer::AnswerReader;
 use login::{Login, Progress};
 
 /// How to log in.
 #[derive(Clone, Debug)]
 pub struct SessionConfig {
+    /// By which version of IPMI.
+    pub protocol: Protocol,
     /// Who.
     pub username: Username,
     /// The user's password.
     pub password: Password,
-    /// The BMC's key, where it has one.
+    /// The BMC's key, where it has one. IPMI 1.5 has none.
     pub kg: Option<Kg>,
     /// The level at which commands will be given.
     pub privilege: Privilege,
-    /// The cipher suites to propose, the preferred first. A suite that the BMC refuses is not proposed again; no
+    /// IPMI 1.5: how to authenticate. `None` is MD5, or MD2 where the BMC has no MD5. The others give the password away, or
+    /// need none, and are used only when they are asked for.
+    pub authentication: Option<AuthenticationType>,
+    /// IPMI 2.0: the cipher suites to propose, the preferred first. A suite that the BMC refuses is not proposed again; no
     /// suite outside this list is ever used.
     pub cipher_suites: Vec<CipherSuite>,
+    /// The controller behind the BMC to which requests go, if not to the BMC itself.
+    pub target: Option<Target>,
+    /// Which quirks of BMCs are worked around.
+    pub workarounds: Workarounds,
     /// When to send again, and when to give up.
     pub retry: RetryPolicy,
+}
+
+/// Versions of IPMI over LAN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// IPMI 1.5 and nothing else.
+    Ipmi15,
+    /// IPMI 1.5; IPMI 2.0 where the BMC has no IPMI 1.5 that can be used. Never the other way round.
+    Ipmi15Or20,
+    /// IPMI 2.0 (RMCP+) and nothing else.
+    Ipmi20,
 }
 
 /// What a [`Session`] is told.
@@ -64,6 +93,8 @@ pub enum Input<'a> {
 pub enum Output {
     /// Send this to the BMC.
     Transmit(Vec<u8>),
+    /// Send and receive through another UDP port from now on: some BMCs have to be asked from another one.
+    ChangePort,
     /// This happened.
     Event(Event),
     /// Wait for a datagram, at most until this time; without a time, nothing is waited for.
@@ -85,13 +116,37 @@ pub enum Event {
     Closed,
 }
 
-/// What a login has found out, vouched for by the password.
+/// What a login has found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoggedIn {
-    /// The cipher suite of the session.
-    pub suite: CipherSuite,
-    /// The BMC's GUID (IPMI 2.0 §13.21), by which it can be told from another one. Some BMCs have all zeros.
-    pub bmc_guid: [u8; 16],
+    /// What protects the session.
+    pub protection: Protection,
+    /// The BMC's GUID (IPMI 2.0 §13.21), by which it can be told from another one; vouched for by the password. Some BMCs
+    /// have all zeros; IPMI 1.5 tells none.
+    pub bmc_guid: Option<[u8; 16]>,
+    /// The quirks that are worked around in this session.
+    pub workarounds: QuirkSet,
+}
+
+/// What protects a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// IPMI 1.5, each packet authenticated so.
+    Ipmi15(AuthenticationType),
+    /// IPMI 2.0 with this cipher suite.
+    Ipmi20(CipherSuite),
+}
+
+impl fmt::Display for Protection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ipmi15(AuthenticationType::None) => {
+                f.write_str("IPMI 1.5 without authentication of packets")
+            }
+            Self::Ipmi15(kind) => write!(f, "IPMI 1.5 with authentication type {kind}"),
+            Self::Ipmi20(suite) => write!(f, "IPMI 2.0 with cipher suite {suite}"),
+        }
+    }
 }
 
 /// A request for [`Session::request`].
@@ -132,12 +187,24 @@ impl Request {
     }
 }
 
-/// A session with a BMC over RMCP+ (IPMI 2.0 §13): the login, then one request at a time, then the end.
+/// A session with a BMC: the login, then one request at a time, then the end.
 pub struct Session<R> {
     config: SessionConfig,
     random: R,
     outputs: VecDeque<Output>,
+    findings: Findings,
     state: State,
+}
+
+/// What is known of the BMC so far.
+#[derive(Default)]
+struct Findings {
+    quirks: QuirkSet,
+    /// The shortest time in which it has answered.
+    round_trip: Option<Duration>,
+    reader: AnswerReader,
+    /// The last one sent, six bits.
+    request_sequence: u8,
 }
 
 enum State {
@@ -153,9 +220,11 @@ impl<R: CryptoRng> Session<R> {
 
     /// Starts a login, which ends by `deadline`.
     pub fn login(config: SessionConfig, random: R, now: Instant, deadline: Instant) -> Self {
-        let mut session = Self { config, random, outputs: VecDeque::new(), state: State::Ended };
+        let findings = Findings { quirks: config.workarounds.forced(), ..Findings::default() };
+        let outputs = VecDeque::new();
+        let mut session = Self { config, random, outputs, findings, state: State::Ended };
         let login = Login::start(&mut session.context(), now, deadline);
-        session.state = State::LoggingIn(Box::new(login));
+        session.state = State::LoggingIn(login);
         session
     }
 
@@ -196,7 +265,8 @@ impl<R: CryptoRng> Session<R> {
             let error = Error::System { what: "no session with the BMC", reason };
             return self.event(Event::Unanswered(error));
         };
-        active.send(&mut self.context(), now, request, deadline);
+        let target = self.config.target;
+        active.send(&mut self.context(), now, request, target, deadline);
         self.state = State::Active(active);
     }
 
@@ -226,9 +296,7 @@ impl<R: CryptoRng> Session<R> {
     }
 
     fn start_closing(&mut self, now: Instant, mut active: Box<Active>) {
-        let close = CloseSession { session_id: active.bmc_session_id() };
-        let request = Request::of(&close, Delivery::Repeated);
-        active.send(&mut self.context(), now, request, now + Self::CLOSING_TIME);
+        active.send_close(&mut self.context(), now, now + Self::CLOSING_TIME);
         self.state = State::Closing(active);
     }
 
@@ -239,15 +307,17 @@ impl<R: CryptoRng> Session<R> {
                 self.progress(progress);
             }
             State::Active(mut active) => {
-                if let Some(response) = active.handle_datagram(datagram) {
+                if let Some(response) = active.handle_datagram(&mut self.context(), now, datagram) {
                     self.event(Event::Answered(response));
                 }
                 self.state = State::Active(active);
             }
-            State::Closing(mut active) => match active.handle_datagram(datagram) {
-                Some(_) => self.event(Event::Closed),
-                None => self.state = State::Closing(active),
-            },
+            State::Closing(mut active) => {
+                match active.handle_datagram(&mut self.context(), now, datagram) {
+                    Some(_) => self.event(Event::Closed),
+                    None => self.state = State::Closing(active),
+                }
+            }
             State::Ended => {}
         }
     }
@@ -291,7 +361,8 @@ impl<R: CryptoRng> Session<R> {
     }
 
     fn context(&mut self) -> Context<'_> {
-        Context { config: &self.config, random: &mut self.random, outputs: &mut self.outputs }
+        let Self { config, random, outputs, findings, .. } = self;
+        Context { config, random, outputs, findings }
     }
 }
 
@@ -300,16 +371,59 @@ struct Context<'a> {
     config: &'a SessionConfig,
     random: &'a mut dyn CryptoRng,
     outputs: &'a mut VecDeque<Output>,
+    findings: &'a mut Findings,
 }
 
 impl Context<'_> {
-    fn transmit(&mut self, datagram: Vec<u8>) {
-        self.outputs.push_back(Output::Transmit(datagram));
+    /// What [`Quirk::IntelWv2`] wants behind each request.
+    const THUMP: [u8; 10] = *b"thump\0\0\0\0\0";
+
+    fn transmit(&mut self, datagram: &Datagram) {
+        self.transmit_bytes(datagram.to_bytes());
+        if self.config.workarounds.forces(Quirk::IntelWv2) {
+            self.transmit_bytes(Self::THUMP.to_vec());
+        }
+    }
+
+    fn transmit_bytes(&mut self, bytes: Vec<u8>) {
+        self.outputs.push_back(Output::Transmit(bytes));
     }
 
     fn random_bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         self.random.fill_bytes(&mut bytes);
         bytes
+    }
+
+    fn next_request_sequence(&mut self) -> u8 {
+        self.findings.request_sequence = (self.findings.request_sequence + 1) & 0x3f;
+        self.findings.request_sequence
+    }
+
+    /// The transmission of a message whose answer takes no hashes.
+    fn first_transmission(&self, now: Instant) -> Transmissions {
+        Transmissions::start(now, self.config.retry.interval(self.findings.round_trip))
+    }
+
+    fn note_round_trip(&mut self, now: Instant, transmissions: &Transmissions) {
+        let shortest = &mut self.findings.round_trip;
+        let latest = transmissions.round_trip(now);
+        *shortest = [*shortest, latest].into_iter().flatten().min();
+    }
+
+    /// The answer that a message is, if it `fits` what was asked.
+    fn read(
+        &mut self,
+        message: &[u8],
+        is_authenticated: bool,
+        fits: impl FnOnce(&ResponseMessage) -> bool,
+    ) -> Option<ResponseMessage> {
+        let Findings { reader, quirks, .. } = self.findings;
+        reader.read(message, is_authenticated, &self.config.workarounds, quirks, fits)
+    }
+
+    /// Whether the same request may well succeed a moment later.
+    fn is_worth_asking_again(&self, code: CompletionCode) -> bool {
+        code.is_transient() && self.config.workarounds.finds(Quirk::Busy)
     }
 }

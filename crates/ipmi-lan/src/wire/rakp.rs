@@ -106,6 +106,9 @@ pub enum Rakp4 {
 }
 
 impl Rakp1 {
+    /// The length of the payload with a user name of sixteen bytes.
+    pub(crate) const LONGEST: usize = 28 + Username::MAX;
+
     /// Parses the payload.
     ///
     /// # Errors

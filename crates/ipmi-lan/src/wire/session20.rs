@@ -172,6 +172,15 @@ impl Packet20 {
         Some((covered, code))
     }
 
+    /// Whether its authenticated bytes are filled up as [`Quirk::Icts`](crate::Quirk::Icts) has it.
+    pub(crate) fn is_padded_as_icts(&self) -> bool {
+        let pad = self
+            .trailer
+            .as_ref()
+            .map_or(0, |trailer| trailer.bytes.iter().take_while(|byte| **byte == PAD).count());
+        pad == Padding::Icts.length(self.header_and_payload().len())
+    }
+
     fn header_and_payload(&self) -> Vec<u8> {
         // The length field has two bytes; a UDP datagram cannot hold more.
         let payload = self.payload.get(..usize::from(u16::MAX)).unwrap_or(&self.payload);

@@ -15,7 +15,7 @@ fn pair(config: SessionConfig, bmc: Config) -> Pair {
 fn a_login_takes_five_datagrams_a_status_one_and_the_end_one() {
     for suite in CipherSuite::ALL {
         let mut pair = pair(SessionConfig { cipher_suites: vec![suite], ..config() }, all_suites());
-        assert_eq!(pair.log_in().unwrap(), suite);
+        assert_eq!(pair.log_in_with_suite().unwrap(), suite);
         assert_eq!(pair.sent.len(), 5, "capabilities, Open Session, RAKP 1, RAKP 3, privilege");
         assert!(pair.is_power_on().unwrap());
         pair.close();
@@ -31,7 +31,8 @@ fn all_suites() -> Config {
 #[test]
 fn only_suites_of_good_standing_are_proposed_unasked() {
     for suite in CipherSuite::ALL {
-        let result = pair(config(), Config { cipher_suites: vec![suite], ..bmc_config() }).log_in();
+        let result = pair(config(), Config { cipher_suites: vec![suite], ..bmc_config() })
+            .log_in_with_suite();
         match result {
             Ok(used) => assert!([3, 17].contains(&used.id())),
             Err(error) => assert!(matches!(error, Error::SuitesRefused { .. }), "{error}"),
@@ -48,7 +49,7 @@ fn the_best_suite_that_both_sides_have_is_used() {
     ];
     for (cipher_suites, expected) in offers {
         let mut pair = pair(config(), Config { cipher_suites, ..bmc_config() });
-        assert_eq!(pair.log_in().unwrap(), expected);
+        assert_eq!(pair.log_in_with_suite().unwrap(), expected);
     }
 }
 
@@ -72,7 +73,7 @@ fn a_bmc_that_ignores_unknown_suites_costs_two_seconds() {
             && datagram[16 + 8 + 4] == 3;
         if is_proposal_of_17 { Vec::new() } else { as_it_is(datagram) }
     });
-    assert_eq!(pair.log_in().unwrap(), CipherSuite::SUITE_3);
+    assert_eq!(pair.log_in_with_suite().unwrap(), CipherSuite::SUITE_3);
     assert!(pair.elapsed().as_millis() < 2100, "{:?}", pair.elapsed());
 }
 
@@ -90,7 +91,7 @@ fn kg_logs_in_where_the_bmc_has_it_and_only_there() {
         ];
         for (at_bmc, given, expected) in cases {
             let config = SessionConfig { kg: given, cipher_suites: vec![suite], ..config() };
-            let result = pair(config, Config { kg: at_bmc, ..all_suites() }).log_in();
+            let result = pair(config, Config { kg: at_bmc, ..all_suites() }).log_in_with_suite();
             match (result, expected) {
                 (Ok(used), Ok(())) => assert_eq!(used, suite),
                 (Err(Error::WrongKg { kg_given }), Err(expected)) => assert_eq!(kg_given, expected),
@@ -185,7 +186,7 @@ fn a_full_session_table_is_waited_for_and_then_named_as_the_reason() {
         error.to_string(),
         "Open Session for privilege level administrator refused: insufficient resources to create a session (0x01)"
     );
-    assert_eq!(pair.elapsed().as_secs(), 5);
+    assert_eq!(pair.elapsed().as_secs(), 15);
 }
 
 #[test]
@@ -201,7 +202,7 @@ fn a_session_table_that_was_full_for_a_second_costs_no_suite() {
     };
     let packet = Packet20::sessionless(PayloadType::OpenSessionRequest, request.to_bytes());
     pair.bmc.handle(pair.now, &Datagram::Ipmi20(packet).to_bytes());
-    assert_eq!(pair.log_in().unwrap(), CipherSuite::SUITE_17);
+    assert_eq!(pair.log_in_with_suite().unwrap(), CipherSuite::SUITE_17);
 }
 
 #[test]
@@ -264,5 +265,5 @@ fn a_login_that_gets_half_way_again_and_again_is_given_up_in_time() {
         _ => as_it_is(datagram),
     });
     assert!(matches!(pair.log_in(), Err(Error::NoAnswer(_))));
-    assert!(pair.elapsed() <= 5 * SECOND + 10 * MILLISECOND, "{:?}", pair.elapsed());
+    assert!(pair.elapsed() <= 15 * SECOND + 10 * MILLISECOND, "{:?}", pair.elapsed());
 }

@@ -6,7 +6,10 @@ use bmc_sim::{Bmc, Config, User};
 use ipmi_lan::command::GetChassisStatus;
 use ipmi_lan::session::{Delivery, Event, Input, Output, Request, Session, SessionConfig};
 use ipmi_lan::wire::{Datagram, PayloadType};
-use ipmi_lan::{CipherSuite, Error, Password, Privilege, RetryPolicy, Username};
+use ipmi_lan::{
+    CipherSuite, Error, LoggedIn, Password, Privilege, Protection, Protocol, RetryPolicy, Username,
+    Workarounds,
+};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -75,14 +78,24 @@ impl Pair {
                     self.sent.push((self.elapsed(), datagram.clone()));
                     self.carry(From::Console, &datagram);
                 }
+                // What is on its way to the old port is lost.
+                Output::ChangePort => self.in_flight.retain(|(_, from, _)| *from == From::Console),
                 Output::Wait(until) => self.wait(until.expect("something is waited for")),
             }
         }
     }
 
-    pub fn log_in(&mut self) -> Result<CipherSuite, Error> {
+    /// Logs in by IPMI 2.0.
+    pub fn log_in_with_suite(&mut self) -> Result<CipherSuite, Error> {
+        self.log_in().map(|logged_in| match logged_in.protection {
+            Protection::Ipmi20(suite) => suite,
+            protection => panic!("{protection}"),
+        })
+    }
+
+    pub fn log_in(&mut self) -> Result<LoggedIn, Error> {
         match self.next_event() {
-            Event::LoggedIn(logged_in) => Ok(logged_in.suite),
+            Event::LoggedIn(logged_in) => Ok(logged_in),
             Event::LoginFailed(error) => Err(error),
             event => panic!("{event:?}"),
         }
@@ -167,11 +180,15 @@ impl Pair {
 
 pub fn config() -> SessionConfig {
     SessionConfig {
+        protocol: Protocol::Ipmi20,
         username: Username::new("admin").unwrap(),
         password: Password::new("right password").unwrap(),
         kg: None,
         privilege: Privilege::Administrator,
+        authentication: None,
         cipher_suites: CipherSuite::RECOMMENDED.to_vec(),
+        target: None,
+        workarounds: Workarounds::default(),
         retry: RetryPolicy::default(),
     }
 }

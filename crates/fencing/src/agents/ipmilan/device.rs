@@ -8,7 +8,10 @@ use ipmi_lan::command::{
     ChassisControl, Command, GetChassisStatus, GetSystemRestartCause, PowerControl, RestartCause,
 };
 use ipmi_lan::session::{Delivery, SessionConfig};
-use ipmi_lan::{CipherSuite, Client, Error, LoggedIn, NoAnswer, RmcpPlusStatus, resolve};
+use ipmi_lan::{
+    AuthenticationType, Client, Error, LoggedIn, NoAnswer, Protection, Quirk, RmcpPlusStatus,
+    resolve,
+};
 use tokio::time::Instant;
 
 use super::advice::{advice, kind};
@@ -23,14 +26,9 @@ const CYCLE_ACKNOWLEDGED_AFTER: Duration = Duration::from_millis(500);
 
 /// Makes the device that a configuration describes; connects nothing.
 pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError> {
-    if config.is_given("target") {
-        let reason = "bridging to a target is not supported yet".to_owned();
-        return Err(ConfigError::Unusable { parameter: "target", reason });
-    }
     Ok(Box::new(Bmc {
         host: host(config)?,
         port: port(config)?,
-        lanplus: config.is_set("lanplus"),
         has_password: config.is_given("password"),
         config: session_config(config)?,
         addresses: Vec::new(),
@@ -43,13 +41,12 @@ pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError>
 struct Bmc {
     host: String,
     port: u16,
-    lanplus: bool,
     has_password: bool,
     config: SessionConfig,
     /// Where to log in; only the one that answered, once one has. What another machine says of its power is no answer.
     addresses: Vec<SocketAddr>,
-    /// Who answered the first login of this operation.
-    guid: Option<[u8; 16]>,
+    /// Who answered the first login of this operation, as far as that can be told.
+    guid: Option<Option<[u8; 16]>>,
     client: Option<Client>,
 }
 
@@ -224,13 +221,18 @@ impl Bmc {
                 "another BMC answers there now: its GUID differs from that of the first login";
             return Err(DeviceError::new(ErrorKind::Denied, reason));
         }
-        self.log_login(address, logged_in.suite);
+        self.log_login(address, &logged_in);
         Ok(())
     }
 
     /// The error with what to try, in terms of this agent's parameters.
     fn explained(&self, error: Error) -> DeviceError {
-        let kind = kind(&error);
+        let kind = match kind(&error) {
+            ErrorKind::PresentState if !self.config.workarounds.finds(Quirk::PresentState) => {
+                ErrorKind::Refused
+            }
+            kind => kind,
+        };
         let advice = match &error {
             Error::WrongPassword if !self.has_password => {
                 Some("no password was given, and an empty one was tried: give it with password")
@@ -259,17 +261,21 @@ impl Bmc {
         }
     }
 
-    fn log_login(&self, address: SocketAddr, suite: CipherSuite) {
+    fn log_login(&self, address: SocketAddr, logged_in: &LoggedIn) {
+        let LoggedIn { protection, workarounds, .. } = logged_in;
         let privilege = self.config.privilege;
-        log::info!("{address}: logged in as {privilege} by IPMI 2.0 with cipher suite {suite}");
+        log::info!("{address}: logged in as {privilege} by {protection}");
+        if !workarounds.is_empty() {
+            log::info!("{address}: workarounds in use: {workarounds}");
+        }
         if !self.has_password {
             log::warn!(
                 "{address}: the BMC takes an empty password: anybody could answer in its place"
             );
         }
-        if !self.lanplus {
-            log::info!(
-                "{address}: lanplus was not asked for, but the BMC has it: IPMI 2.0 is used"
+        if *protection == Protection::Ipmi15(AuthenticationType::None) {
+            log::warn!(
+                "{address}: the BMC wants no authentication of packets: anybody could answer in its place"
             );
         }
     }

@@ -88,7 +88,8 @@ fn device(name: &Name) -> Vec<Parameter> {
             ..parameter(
                 "auth",
                 Kind::Select(&["md5", "password", "none"]),
-                "Authentication type of IPMI 1.5.",
+                "Authentication type of IPMI 1.5. By default md5, or md2; password gives the password away, and none lets \
+                 anybody in.",
             )
         },
         Parameter {
@@ -120,7 +121,13 @@ fn device(name: &Name) -> Vec<Parameter> {
         },
         Parameter {
             default: Some(name.lanplus),
-            ..switch("lanplus", Some('P'), "lanplus", "Use IPMI 2.0 (RMCP+), and nothing older.")
+            ..switch(
+                "lanplus",
+                Some('P'),
+                "lanplus",
+                "Use IPMI 2.0 (RMCP+), and nothing older. Without it IPMI 1.5 is used, and IPMI 2.0 where the BMC has no \
+                 IPMI 1.5.",
+            )
         },
         Parameter {
             default: Some("onoff"),
@@ -162,12 +169,53 @@ fn device(name: &Name) -> Vec<Parameter> {
         },
         Parameter {
             getopt: option(None, "target", "targetaddress"),
-            ..parameter("target", Kind::String, "Address to bridge the requests to.")
+            ..parameter(
+                "target",
+                Kind::String,
+                "Address of the controller behind the BMC to bridge the requests to.",
+            )
+        },
+        Parameter {
+            getopt: option(None, "target-channel", "channel"),
+            ..parameter(
+                "target_channel",
+                Kind::String,
+                "Channel that the target is on; 0, the IPMB, by default.",
+            )
+        },
+        Parameter {
+            getopt: option(None, "target-lun", "lun"),
+            ..parameter("target_lun", Kind::String, "Logical unit of the target; 0 by default.")
+        },
+        Parameter {
+            getopt: option(None, "transit", "address"),
+            ..parameter(
+                "transit",
+                Kind::String,
+                "Address of the controller in between, for a target that the BMC itself cannot reach.",
+            )
+        },
+        Parameter {
+            getopt: option(None, "transit-channel", "channel"),
+            ..parameter(
+                "transit_channel",
+                Kind::String,
+                "Channel that the controller in between is on; 0 by default.",
+            )
         },
         Parameter {
             old_name: Some("login"),
             getopt: option(Some('l'), "username", "name"),
             ..parameter("username", Kind::String, "Name of the user on the BMC.")
+        },
+        Parameter {
+            getopt: option(None, "workarounds", "names"),
+            ..parameter(
+                "workarounds",
+                Kind::String,
+                "Workarounds for BMCs with quirks, by name: NAME forces one, -NAME forbids one, none forbids all that \
+                 are not named. Most are found by themselves; see docs/workarounds.md.",
+            )
         },
         switch(
             // This agent's own: the Python agents take the acknowledgement always.

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use ipmi_lan::session::SessionConfig;
-use ipmi_lan::{CipherSuite, CredentialError, Kg, Password, Privilege, RetryPolicy, Username};
+use ipmi_lan::{
+    AuthenticationType, CipherSuite, CredentialError, Kg, Password, Privilege, Protocol,
+    RetryPolicy, Target, Transit, Username, Workarounds,
+};
 
 use crate::{AgentConfig, ConfigError};
 
@@ -35,6 +38,7 @@ pub(super) fn session_config(config: &AgentConfig) -> Result<SessionConfig, Conf
     let password = password.as_ref().map_or("", |password| password.expose());
     let kg = config.secret("hexadecimal_kg");
     Ok(SessionConfig {
+        protocol: if config.is_set("lanplus") { Protocol::Ipmi20 } else { Protocol::Ipmi15Or20 },
         username: Username::new(username).map_err(credential("username"))?,
         password: Password::new(password).map_err(credential("password"))?,
         kg: kg
@@ -42,9 +46,89 @@ pub(super) fn session_config(config: &AgentConfig) -> Result<SessionConfig, Conf
             .transpose()
             .map_err(credential("hexadecimal_kg"))?,
         privilege: privilege(config),
+        authentication: authentication(config),
         cipher_suites: cipher_suites(config)?,
-        retry: RetryPolicy { silence: login_timeout(config), ..RetryPolicy::default() },
+        target: target(config)?,
+        workarounds: workarounds(config)?,
+        retry: RetryPolicy::with_silence(login_timeout(config)),
     })
+}
+
+/// The one asked for; with lanplus there is nothing to choose.
+fn authentication(config: &AgentConfig) -> Option<AuthenticationType> {
+    let kind = match config.text("auth").as_deref()? {
+        "none" => AuthenticationType::None,
+        "password" => AuthenticationType::Password,
+        _ => AuthenticationType::Md5,
+    };
+    if !config.is_set("lanplus") {
+        warn_of_authentication(kind);
+    }
+    Some(kind)
+}
+
+fn warn_of_authentication(kind: AuthenticationType) {
+    match kind {
+        AuthenticationType::None => {
+            log::warn!("auth=none: anybody on the network can answer for the BMC");
+        }
+        AuthenticationType::Password => {
+            log::warn!("auth=password: anybody on the network can read the password");
+        }
+        _ => {}
+    }
+}
+
+fn workarounds(config: &AgentConfig) -> Result<Workarounds, ConfigError> {
+    let text = config.text("workarounds").unwrap_or_default();
+    let workarounds =
+        Workarounds::parse(&text).map_err(|error| unusable("workarounds", error.to_string()))?;
+    for quirk in workarounds.forced().iter().filter(|quirk| quirk.facts().weakens) {
+        log::warn!("workaround {quirk}: somebody without the password can answer for the BMC");
+    }
+    Ok(workarounds)
+}
+
+/// The controller behind the BMC, if it is not the BMC itself.
+fn target(config: &AgentConfig) -> Result<Option<Target>, ConfigError> {
+    const BMC: u8 = 0x20;
+    let transit = byte(config, "transit", 0xff)?.filter(|address| *address != BMC);
+    let transit_channel = byte(config, "transit_channel", 0x0f)?.unwrap_or(0);
+    let channel = byte(config, "target_channel", 0x0f)?.unwrap_or(0);
+    let lun = byte(config, "target_lun", 3)?.unwrap_or(0);
+    match byte(config, "target", 0xff)? {
+        Some(address) if address != BMC || transit.is_some() => Ok(Some(Target {
+            address,
+            lun,
+            channel,
+            transit: transit.map(|address| Transit { address, channel: transit_channel }),
+        })),
+        Some(_) => Ok(None),
+        None => {
+            let given = ["target_channel", "target_lun", "transit", "transit_channel"].into_iter();
+            match given.clone().find(|name| config.is_given(name)) {
+                Some(name) => Err(unusable(name, "it needs a target".to_owned())),
+                None => Ok(None),
+            }
+        }
+    }
+}
+
+/// A small number, in decimal or, behind 0x, hexadecimal.
+fn byte(config: &AgentConfig, name: &'static str, most: u8) -> Result<Option<u8>, ConfigError> {
+    let Some(text) = config.text(name) else { return Ok(None) };
+    let text = text.trim();
+    let number = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => u8::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    match number {
+        Ok(number) if number <= most => Ok(Some(number)),
+        _ => {
+            let reason = format!("'{}' is no number from 0 to {most:#04x}", text.escape_debug());
+            Err(unusable(name, reason))
+        }
+    }
 }
 
 fn privilege(config: &AgentConfig) -> Privilege {

@@ -1,0 +1,198 @@
+//! The steps of a login in IPMI 1.5 (IPMI 2.0 §6.12.1, §22.16, §22.17).
+
+use crate::command::{ActivateSession, ActivatedSession, Challenge, Command, GetSessionChallenge};
+use crate::crypto::Codes15;
+use crate::wire::{Datagram, Packet15, RequestMessage, ResponseMessage};
+use crate::{AuthenticationType, CompletionCode, Error, Quirk};
+
+use super::Context;
+use super::expect::{Verdict, sessionless_answer15};
+use super::seal::{allows_session_id_0, ignores_codes};
+
+/// Activate Session: no session slot available (IPMI 2.0 §22.17).
+const NO_SLOT: CompletionCode = CompletionCode(0x81);
+/// Activate Session: no slot available for this user.
+const NO_SLOT_FOR_USER: CompletionCode = CompletionCode(0x82);
+/// Activate Session: no slot available at this privilege level.
+const NO_SLOT_FOR_PRIVILEGE: CompletionCode = CompletionCode(0x83);
+/// Activate Session: invalid session id.
+const INVALID_SESSION_ID: CompletionCode = CompletionCode(0x85);
+
+/// Awaits the answer to Get Session Challenge (IPMI 2.0 §22.16).
+pub(super) struct ExpectChallenge {
+    request: RequestMessage,
+    command: GetSessionChallenge,
+}
+
+impl ExpectChallenge {
+    pub(super) fn new(context: &mut Context, authentication: AuthenticationType) -> Self {
+        let command = GetSessionChallenge { authentication, username: context.config.username };
+        Self { request: command.to_message(context.next_request_sequence()), command }
+    }
+
+    pub(super) fn request(&self) -> Datagram {
+        Datagram::Ipmi15(Packet15::sessionless(self.request.to_bytes()))
+    }
+
+    pub(super) fn authentication(&self) -> AuthenticationType {
+        self.command.authentication
+    }
+
+    pub(super) fn judge(&self, context: &mut Context, datagram: &Datagram) -> Verdict<Challenge> {
+        let Some(response) = sessionless_answer15(context, &self.request, datagram) else {
+            return Verdict::Stranger;
+        };
+        let refused = Error::refused::<GetSessionChallenge>(response.completion);
+        match response.completion {
+            CompletionCode::OK => match self.command.parse_response(&response.data) {
+                Ok(challenge) => Verdict::Accepted(challenge),
+                Err(_) => Verdict::Stranger,
+            },
+            code if context.is_worth_asking_again(code) => Verdict::Busy(refused),
+            CompletionCode::INVALID_COMMAND | CompletionCode::SUBFUNCTION_DISABLED => {
+                Verdict::VersionRefused(refused)
+            }
+            _ => Verdict::Failed(refused),
+        }
+    }
+}
+
+/// Awaits the answer to Activate Session (IPMI 2.0 §22.17).
+pub(super) struct ExpectActivation {
+    request: RequestMessage,
+    command: ActivateSession,
+    codes: Codes15,
+    temporary_session_id: u32,
+    /// Whether an answer came whose code did not fit.
+    pub(super) wrong_code: bool,
+}
+
+/// What a session of IPMI 1.5 is made of.
+pub(super) struct Activation {
+    pub(super) codes: Codes15,
+    pub(super) activated: ActivatedSession,
+    pub(super) first_outbound_sequence: u32,
+}
+
+impl ExpectActivation {
+    pub(super) fn new(
+        context: &mut Context,
+        authentication: AuthenticationType,
+        challenge: Challenge,
+    ) -> Self {
+        let config = context.config;
+        // Neither 0, which is for packets outside a session, nor so high that it could wrap around.
+        let first_outbound_sequence =
+            u32::from_le_bytes(context.random_bytes()) & 0x7fff_ffff | 0x0000_0100;
+        let is_supermicro = config.workarounds.forces(Quirk::Supermicro);
+        let codes = if is_supermicro {
+            Codes15::supermicro(&config.password, &challenge.challenge)
+        } else {
+            Codes15::new(authentication, &config.password)
+        };
+        let command = ActivateSession {
+            authentication,
+            privilege: config.privilege,
+            challenge: if is_supermicro { [0; 16] } else { challenge.challenge },
+            first_outbound_sequence,
+        };
+        Self {
+            request: command.to_message(context.next_request_sequence()),
+            command,
+            codes,
+            temporary_session_id: challenge.temporary_session_id,
+            wrong_code: false,
+        }
+    }
+
+    pub(super) fn request(&self) -> Datagram {
+        let message = self.request.to_bytes();
+        Datagram::Ipmi15(self.codes.seal(self.temporary_session_id, 0, message))
+    }
+
+    pub(super) fn judge(
+        &mut self,
+        context: &mut Context,
+        datagram: &Datagram,
+        has_repeated: bool,
+    ) -> Verdict<Activation> {
+        let Datagram::Ipmi15(packet) = datagram else { return Verdict::Stranger };
+        let is_genuine = self.is_genuine(context, packet);
+        let Some(response) =
+            context.read(&packet.payload, is_genuine, |message| message.answers(&self.request))
+        else {
+            return Verdict::Stranger;
+        };
+        match response.completion {
+            CompletionCode::OK => self.accepted(context, packet, is_genuine, &response),
+            code => self.refused(context, packet, code, has_repeated),
+        }
+    }
+
+    /// Whether the code is that of somebody who knows the password.
+    fn is_genuine(&self, context: &Context, packet: &Packet15) -> bool {
+        match self.codes.kind() {
+            AuthenticationType::None => false,
+            _ => self.codes.is_genuine(packet) || ignores_codes(&context.config.workarounds),
+        }
+    }
+
+    fn accepted(
+        &mut self,
+        context: &Context,
+        packet: &Packet15,
+        is_genuine: bool,
+        response: &ResponseMessage,
+    ) -> Verdict<Activation> {
+        let Ok(activated) = self.command.parse_response(&response.data) else {
+            return Verdict::Stranger;
+        };
+        let is_of_login = packet.session_id == self.temporary_session_id
+            || packet.session_id == activated.session_id
+            || packet.session_id == 0
+                && allows_session_id_0(&context.config.workarounds, is_genuine);
+        if !is_of_login || activated.session_id == 0 {
+            return Verdict::Stranger;
+        }
+        let asked_for_codes = self.codes.kind() != AuthenticationType::None;
+        if asked_for_codes && packet.authentication.code().is_some() && !is_genuine {
+            self.wrong_code = true;
+            return Verdict::Stranger;
+        }
+        // Who only pretends to be the BMC must not talk us out of authentication for the rest of the session.
+        let is_weaker = activated.authentication == AuthenticationType::None && asked_for_codes;
+        let is_other = activated.authentication != self.codes.kind() && !is_weaker;
+        if is_other || is_weaker && !is_genuine {
+            return Verdict::Stranger;
+        }
+        Verdict::Accepted(Activation {
+            codes: self.codes.clone(),
+            activated,
+            first_outbound_sequence: self.command.first_outbound_sequence,
+        })
+    }
+
+    fn refused(
+        &self,
+        context: &Context,
+        packet: &Packet15,
+        code: CompletionCode,
+        has_repeated: bool,
+    ) -> Verdict<Activation> {
+        if packet.session_id != self.temporary_session_id && packet.session_id != 0 {
+            return Verdict::Stranger;
+        }
+        let refused = Error::refused::<ActivateSession>(code);
+        match code {
+            NO_SLOT | NO_SLOT_FOR_USER | NO_SLOT_FOR_PRIVILEGE
+                if context.config.workarounds.finds(Quirk::NoSlot) =>
+            {
+                Verdict::Busy(refused)
+            }
+            // Most likely the answer to the first transmission was lost.
+            INVALID_SESSION_ID if has_repeated => Verdict::StartAnew,
+            code if context.is_worth_asking_again(code) => Verdict::Busy(refused),
+            _ => Verdict::Failed(refused),
+        }
+    }
+}
