@@ -26,10 +26,46 @@ pub struct Config {
     pub max_sessions: usize,
     /// After how much silence a session is closed: 60 s, give or take 3 (IPMI 2.0 §6.12.15).
     pub session_idle_timeout: Duration,
+    /// The controllers behind it, to which it passes requests on ("bridging", IPMI 2.0 §6.13, §22.7).
+    pub satellites: Vec<Satellite>,
+    /// How it brings their answers back.
+    pub bridged_answers: BridgedAnswers,
     /// Of which vendors it has quirks.
     pub quirks: QuirkSet,
     /// How it misbehaves.
     pub faults: Faults,
+}
+
+/// A satellite controller: it has a machine of its own, which is like that of the BMC and has its delays and faults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Satellite {
+    /// Where it is, as seen from the controller before it.
+    pub place: Place,
+    /// Whether its machine is on in the beginning.
+    pub initial_power: Power,
+    /// The controllers behind it ("double bridging").
+    pub satellites: Vec<Satellite>,
+    /// How it brings their answers back.
+    pub bridged_answers: BridgedAnswers,
+}
+
+/// A slave address on a channel of some controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Number of the channel, 0 to 15: 0 is the IPMB (IPMI 2.0 §6.3).
+    pub channel: u8,
+    /// Slave address, an even number.
+    pub address: u8,
+}
+
+/// How the answer of a satellite comes to who sent the Send Message; real controllers do either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BridgedAnswers {
+    /// As a message of its own, behind an empty answer to Send Message.
+    #[default]
+    Separate,
+    /// Inside the answer to Send Message.
+    Embedded,
 }
 
 /// A user of the BMC.
@@ -79,7 +115,7 @@ pub struct Faults {
 
 impl Config {
     /// A BMC of these users: on, both cipher suites, no Kg, commands that act at once, power cycles of one second,
-    /// 32 sessions, no faults.
+    /// 32 sessions, no satellites, no faults.
     #[must_use]
     pub fn new(users: Vec<User>) -> Self {
         Self {
@@ -92,9 +128,32 @@ impl Config {
             initial_power: Power::On,
             max_sessions: 32,
             session_idle_timeout: Duration::from_secs(60),
+            satellites: Vec::new(),
+            bridged_answers: BridgedAnswers::default(),
             quirks: QuirkSet::NONE,
             faults: Faults::default(),
         }
+    }
+}
+
+impl Satellite {
+    /// A satellite that is on, with none behind it.
+    #[must_use]
+    pub fn new(place: Place) -> Self {
+        Self {
+            place,
+            initial_power: Power::On,
+            satellites: Vec::new(),
+            bridged_answers: BridgedAnswers::default(),
+        }
+    }
+}
+
+impl Place {
+    /// An address on the IPMB.
+    #[must_use]
+    pub fn on_ipmb(address: u8) -> Self {
+        Self { channel: 0, address }
     }
 }
 
@@ -113,6 +172,12 @@ impl User {
             max_privilege: Privilege::Administrator,
             enabled: true,
         })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02x}h on channel {}", self.address, self.channel)
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 use ipmi_lan::command::PowerControl;
 use ipmi_lan::{CipherSuite, CompletionCode, Privilege, RmcpPlusStatus, Username};
 
-use crate::Power;
+use crate::{Place, Power};
 
 /// Something that happened to a BMC, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +85,19 @@ pub enum EventKind {
     Reset,
     /// The machine got a diagnostic interrupt.
     DiagnosticInterrupt,
+    /// One of the above happened to a satellite or to its machine; to one behind it, if that is another one of these.
+    AtSatellite {
+        /// Which satellite.
+        place: Place,
+        /// What happened to it.
+        event: Box<EventKind>,
+    },
+}
+
+impl EventKind {
+    pub(crate) fn at_satellite(self, place: Place) -> Self {
+        Self::AtSatellite { place, event: Box::new(self) }
+    }
 }
 
 impl fmt::Display for EventKind {
@@ -119,6 +132,7 @@ impl fmt::Display for EventKind {
             Self::PowerOn => f.write_str("power went on"),
             Self::Reset => f.write_str("machine was reset"),
             Self::DiagnosticInterrupt => f.write_str("machine got a diagnostic interrupt"),
+            Self::AtSatellite { place, event } => write!(f, "satellite {place}: {event}"),
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use crate::{Bmc, Config, DatagramCounts, Event, Faults, Power};
+use crate::{Bmc, Config, DatagramCounts, Event, Faults, Place, Power};
 
 /// No datagram of IPMI comes near this size; a longer one is garbage, cut or not.
 const LONGEST_DATAGRAM: usize = 2048;
@@ -69,6 +69,12 @@ impl Server {
     #[must_use]
     pub fn power(&self) -> Power {
         self.shared.bmc().power(Instant::now())
+    }
+
+    /// Whether the machine of a satellite is on, as [`Bmc::satellite_power`] has it.
+    #[must_use]
+    pub fn satellite_power(&self, way: &[Place]) -> Option<Power> {
+        self.shared.bmc().satellite_power(Instant::now(), way)
     }
 
     /// Switches the machine by hand, as [`Bmc::set_power`] does.

@@ -1,5 +1,8 @@
-//! ipmitool and FreeIPMI's ipmipower, which nobody here wrote, against the simulated BMC. Both must be installed.
+//! ipmitool and FreeIPMI, which nobody here wrote, against the simulated BMC. Both must be installed.
 #![cfg(test)]
+
+#[path = "foreign_clients/bridging.rs"]
+mod bridging;
 
 use std::net::SocketAddr;
 use std::process::Output;

@@ -1,9 +1,9 @@
 //! The program `bmc-sim`. Its honest test agent needs ipmitool.
 #![cfg(test)]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 #[test]
 fn the_demonstration_shows_an_honest_agent() {
@@ -43,6 +43,10 @@ fn wrong_usage_is_exit_code_1() {
         &["serve", "--cipher-suites", "4"],
         &["serve", "--power-delay", "-1"],
         &["serve", "--kg", "xy"],
+        &["serve", "--satellite", "0x31"],
+        &["serve", "--satellite", "30"],
+        &["serve", "--satellite", "0x30:12"],
+        &["serve", "--satellite", "0x82/"],
         &["serve", "--password-file", "/nonexistent", "--listen", "127.0.0.1:0"],
     ] {
         let output = bmc_sim(arguments).output().unwrap();
@@ -54,22 +58,61 @@ fn wrong_usage_is_exit_code_1() {
 
 #[test]
 fn a_served_bmc_tells_its_address_and_what_happens() {
-    let mut serve =
-        bmc_sim(&["serve", "--listen", "127.0.0.1:0", "--initial", "off", "--kg", "6b67"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-    let mut lines = BufReader::new(serve.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let address: SocketAddr = lines.next().unwrap().parse().unwrap();
-    let status = Command::new("ipmitool")
-        .args(["-I", "lanplus", "-C", "3", "-H", "127.0.0.1", "-U", "admin", "-P", "secret"])
-        .args(["-k", "kg", "-p", &address.port().to_string(), "chassis", "power", "status"])
-        .output()
-        .expect("ipmitool must be installed");
-    assert_eq!(status.stdout, b"Chassis Power is off\n", "{status:?}");
-    assert!(lines.any(|line| line.ends_with("status asked for: power is off")));
-    serve.kill().unwrap();
-    serve.wait().unwrap();
+    let mut serve = Served::start(&["--initial", "off", "--kg", "6b67"]);
+    assert_eq!(serve.ipmitool(&["-k", "kg", "power", "status"]), "Chassis Power is off\n");
+    assert!(serve.tells("status asked for: power is off"));
+}
+
+#[test]
+fn a_served_bmc_has_the_satellites_that_were_asked_for() {
+    let mut serve = Served::start(&["--satellite", "0x30", "--satellite", "0x82/0x72:7"]);
+    let status = ["power", "status"];
+    for (target, place) in [
+        (&["-t", "0x30"][..], "30h on channel 0"),
+        (&["-T", "0x82", "-t", "0x72", "-b", "7"], "82h on channel 0: satellite 72h on channel 7"),
+    ] {
+        assert_eq!(serve.ipmitool(&[target, &status].concat()), "Chassis Power is on\n");
+        assert!(serve.tells(&format!(" s  satellite {place}: status asked for: power is on")));
+    }
+}
+
+/// The program as a BMC on some port. It is killed when dropped.
+struct Served {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    address: SocketAddr,
+}
+
+impl Served {
+    fn start(options: &[&str]) -> Self {
+        let mut serve = bmc_sim(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut child = serve.args(options).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = lines.next().unwrap().unwrap().parse().unwrap();
+        Self { child, lines, address }
+    }
+
+    fn ipmitool(&self, arguments: &[&str]) -> String {
+        let output = Command::new("ipmitool")
+            .args(["-I", "lanplus", "-C", "3", "-H", "127.0.0.1", "-U", "admin", "-P", "secret"])
+            .args(["-p", &self.address.port().to_string()])
+            .args(arguments)
+            .output()
+            .expect("ipmitool must be installed");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Whether it tells so, sooner or later.
+    fn tells(&mut self, what: &str) -> bool {
+        self.lines.any(|line| line.unwrap().ends_with(what))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
 }
 
 fn demo(agent: &str) -> Output {

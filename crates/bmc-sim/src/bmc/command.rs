@@ -3,19 +3,25 @@ use std::time::Instant;
 use ipmi_lan::command::{
     AuthenticationCapabilities, ChassisControl, ChassisStatus, CipherSuiteChunk, CloseSession,
     Command, DeviceId, GetChannelAuthenticationCapabilities, GetChannelCipherSuites,
-    GetChassisStatus, GetDeviceId, GetSystemRestartCause, PowerControl, SetSessionPrivilegeLevel,
+    GetChassisStatus, GetDeviceId, GetSystemRestartCause, PowerControl, SendMessage,
+    SetSessionPrivilegeLevel,
 };
-use ipmi_lan::wire::{RequestMessage, ResponseMessage, WireError};
+use ipmi_lan::wire::{Address, RequestMessage, ResponseMessage, WireError};
 use ipmi_lan::{AuthenticationTypes, CompletionCode, Privilege};
 use rand::rngs::StdRng;
 
 use super::chassis::Chassis;
-use crate::{Config, Event, EventKind, Power};
+use super::satellite::Satellites;
+use crate::{Config, Event, EventKind, Faults, Power};
 
 /// The number of the LAN channel.
 const CHANNEL: u8 = 1;
 /// Request data length invalid (IPMI 2.0 §5.2, table 5-2).
-const DATA_LENGTH_INVALID: CompletionCode = CompletionCode(0xc7);
+pub(super) const DATA_LENGTH_INVALID: CompletionCode = CompletionCode(0xc7);
+/// Command invalid for given LUN (IPMI 2.0 §5.2, table 5-2).
+const INVALID_FOR_LUN: CompletionCode = CompletionCode(0xc2);
+/// The device id of the BMC; that of a satellite is its address.
+const DEVICE_ID: u8 = 0x20;
 
 /// The data of a successful answer, or the code of the other kind.
 pub(super) type Answer = Result<Vec<u8>, CompletionCode>;
@@ -25,11 +31,12 @@ pub(super) struct System {
     pub(super) config: Config,
     pub(super) rng: StdRng,
     pub(super) chassis: Chassis,
+    pub(super) satellites: Satellites,
     pub(super) events: Vec<Event>,
 }
 
 /// A request that the BMC knows.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Request {
     AuthenticationCapabilities,
     CipherSuites(GetChannelCipherSuites),
@@ -40,10 +47,14 @@ pub(super) enum Request {
     ChassisStatus,
     ChassisControl(PowerControl),
     RestartCause,
+    SendMessage(SendMessage),
 }
 
 impl Request {
     pub(super) fn parse(message: &RequestMessage) -> Result<Self, CompletionCode> {
+        if message.to.lun != Address::BMC.lun {
+            return Err(INVALID_FOR_LUN);
+        }
         match (message.network_function, message.command) {
             (
                 GetChannelAuthenticationCapabilities::NETWORK_FUNCTION,
@@ -75,12 +86,15 @@ impl Request {
             (GetSystemRestartCause::NETWORK_FUNCTION, GetSystemRestartCause::NUMBER) => {
                 Ok(Self::RestartCause)
             }
+            (SendMessage::NETWORK_FUNCTION, SendMessage::NUMBER) => {
+                parsed(message, Self::SendMessage)
+            }
             _ => Err(CompletionCode::INVALID_COMMAND),
         }
     }
 
     /// The lowest level that may ask this (IPMI 2.0 appendix G).
-    pub(super) fn privilege(self) -> Privilege {
+    pub(super) fn privilege(&self) -> Privilege {
         match self {
             Self::AuthenticationCapabilities | Self::CipherSuites(_) | Self::CloseSession(_) => {
                 Privilege::Callback
@@ -88,11 +102,12 @@ impl Request {
             Self::DeviceId | Self::SetPrivilege(_) | Self::ChassisStatus | Self::RestartCause => {
                 Privilege::User
             }
-            Self::ChassisControl(_) => Privilege::Operator,
+            // With less it may pass on to the system interface only, which nobody needs here.
+            Self::ChassisControl(_) | Self::SendMessage(_) => Privilege::Operator,
         }
     }
 
-    fn name(self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
             Self::AuthenticationCapabilities => GetChannelAuthenticationCapabilities::NAME,
             Self::CipherSuites(_) => GetChannelCipherSuites::NAME,
@@ -102,11 +117,40 @@ impl Request {
             Self::ChassisStatus => GetChassisStatus::NAME,
             Self::ChassisControl(_) => ChassisControl::NAME,
             Self::RestartCause => GetSystemRestartCause::NAME,
+            Self::SendMessage(_) => SendMessage::NAME,
+        }
+    }
+
+    /// What is to be done to a machine, be it the BMC's own or that of a satellite.
+    pub(super) fn power_control(&self) -> Option<PowerControl> {
+        match self {
+            Self::ChassisControl(control) => Some(*control),
+            Self::SendMessage(SendMessage { message, .. }) => {
+                let message = RequestMessage::parse(message).ok()?;
+                Self::parse(&message).ok()?.power_control()
+            }
+            _ => None,
         }
     }
 }
 
 impl System {
+    /// Lets the time pass until now for all machines; what happens to them is told in its order.
+    pub(super) fn advance(&mut self, now: Instant) {
+        let mut events = Vec::new();
+        while let Some(event) = self.chassis.next_event(now) {
+            events.push(event);
+        }
+        self.satellites.advance(now, &mut events);
+        events.sort_by_key(|event| event.at);
+        self.events.extend(events);
+    }
+
+    /// When something will happen next to one of the machines.
+    pub(super) fn next_change(&self) -> Option<Instant> {
+        self.chassis.next_change().into_iter().chain(self.satellites.next_change()).min()
+    }
+
     /// The answer to a request outside any session. `None` when a fault swallows it.
     pub(super) fn answer_outside_session(
         &mut self,
@@ -114,16 +158,16 @@ impl System {
         message: &RequestMessage,
     ) -> Option<ResponseMessage> {
         let request = Request::parse(message);
-        let answer = match request {
+        let answer = match &request {
             Ok(Request::AuthenticationCapabilities) => Ok(self.authentication_capabilities()),
             Ok(Request::CipherSuites(_)) if self.config.faults.ignore_cipher_suite_query => {
                 return None;
             }
-            Ok(Request::CipherSuites(query)) => Ok(self.cipher_suites(query)),
+            Ok(Request::CipherSuites(query)) => Ok(self.cipher_suites(*query)),
             Ok(_) => Err(CompletionCode::INSUFFICIENT_PRIVILEGE),
-            Err(completion) => Err(completion),
+            Err(completion) => Err(*completion),
         };
-        self.log_command(now, message, request, &answer);
+        self.log_command(now, message, &request, &answer);
         Some(response(message, answer))
     }
 
@@ -156,47 +200,32 @@ impl System {
     }
 
     pub(super) fn device_id(&self) -> Vec<u8> {
-        DeviceId {
-            device_id: 0x20,
-            device_revision: 1,
-            firmware_major: 1,
-            firmware_minor: 0,
-            update_in_progress: false,
-            ipmi_version: 0x02,
-            manufacturer: 0,
-            product: 0,
-        }
-        .to_data()
+        device_id(DEVICE_ID)
     }
 
     pub(super) fn chassis_status(&mut self) -> Answer {
-        let faults = &mut self.config.faults;
-        if let Some(fewer) = faults.busy_answers.checked_sub(1) {
-            faults.busy_answers = fewer;
-            return Err(CompletionCode::NODE_BUSY);
-        }
-        let status = ChassisStatus {
-            power_on: self.chassis.power() == Power::On,
-            power_fault: false,
-            power_control_fault: false,
-            last_power_event: 0,
-            miscellaneous: 0,
-        };
-        Ok(status.to_data())
+        chassis_status(&self.chassis, &mut self.config.faults)
     }
 
     pub(super) fn chassis_control(&mut self, now: Instant, control: PowerControl) -> Answer {
-        match self.chassis.control(now, control, &self.config) {
-            CompletionCode::OK => Ok(Vec::new()),
-            completion => Err(completion),
-        }
+        chassis_control(&mut self.chassis, now, control, &self.config)
     }
 
     pub(super) fn restart_cause(&self) -> Answer {
-        if self.config.faults.no_restart_cause {
-            return Err(CompletionCode::INVALID_COMMAND);
-        }
-        Ok(self.chassis.restart_cause().to_data())
+        restart_cause(&self.chassis, &self.config.faults)
+    }
+
+    /// What Send Message is answered, and what came of the message (IPMI 2.0 §22.7).
+    pub(super) fn send_message(
+        &mut self,
+        now: Instant,
+        message: &RequestMessage,
+        bridged: &SendMessage,
+    ) -> Answers {
+        let answers =
+            self.satellites.pass_on(now, message, bridged, &mut self.config, &mut self.events);
+        self.log(now, answers.event_of_send_message());
+        answers
     }
 
     pub(super) fn log(&mut self, at: Instant, kind: EventKind) {
@@ -207,25 +236,102 @@ impl System {
         &mut self,
         now: Instant,
         message: &RequestMessage,
-        request: Result<Request, CompletionCode>,
+        request: &Result<Request, CompletionCode>,
         answer: &Answer,
     ) {
-        let completion = answer.as_ref().err().copied().unwrap_or(CompletionCode::OK);
-        let kind = match request {
-            Ok(Request::ChassisStatus) if answer.is_ok() => {
-                EventKind::StatusReported(self.chassis.power())
-            }
-            Ok(Request::ChassisControl(control)) => {
-                EventKind::ChassisControl { control, completion }
-            }
-            Ok(request) => EventKind::Command { name: request.name(), completion },
-            Err(_) => EventKind::UnknownCommand {
-                network_function: message.network_function.number(),
-                command: message.command,
-                completion,
-            },
-        };
+        let kind = event_of(message, request, answer, self.chassis.power());
         self.log(now, kind);
+    }
+}
+
+/// The answers to one request: one as a rule; more where a satellite has it answered in messages of its own.
+#[derive(Clone)]
+pub(super) struct Answers {
+    pub(super) messages: Vec<ResponseMessage>,
+    /// How the request itself was answered, by whom ever it was for.
+    pub(super) completion: CompletionCode,
+}
+
+impl Answers {
+    pub(super) fn one(message: ResponseMessage) -> Self {
+        Self { completion: message.completion, messages: vec![message] }
+    }
+
+    /// What is told of the Send Message that they answer.
+    pub(super) fn event_of_send_message(&self) -> EventKind {
+        let first = self.messages.first();
+        let completion = first.map_or(CompletionCode::OK, |message| message.completion);
+        EventKind::Command { name: SendMessage::NAME, completion }
+    }
+}
+
+pub(super) fn device_id(id: u8) -> Vec<u8> {
+    DeviceId {
+        device_id: id,
+        device_revision: 1,
+        firmware_major: 1,
+        firmware_minor: 0,
+        update_in_progress: false,
+        ipmi_version: 0x02,
+        manufacturer: 0,
+        product: 0,
+    }
+    .to_data()
+}
+
+pub(super) fn chassis_status(chassis: &Chassis, faults: &mut Faults) -> Answer {
+    if let Some(fewer) = faults.busy_answers.checked_sub(1) {
+        faults.busy_answers = fewer;
+        return Err(CompletionCode::NODE_BUSY);
+    }
+    let status = ChassisStatus {
+        power_on: chassis.power() == Power::On,
+        power_fault: false,
+        power_control_fault: false,
+        last_power_event: 0,
+        miscellaneous: 0,
+    };
+    Ok(status.to_data())
+}
+
+pub(super) fn chassis_control(
+    chassis: &mut Chassis,
+    now: Instant,
+    control: PowerControl,
+    config: &Config,
+) -> Answer {
+    match chassis.control(now, control, config) {
+        CompletionCode::OK => Ok(Vec::new()),
+        completion => Err(completion),
+    }
+}
+
+pub(super) fn restart_cause(chassis: &Chassis, faults: &Faults) -> Answer {
+    if faults.no_restart_cause {
+        return Err(CompletionCode::INVALID_COMMAND);
+    }
+    Ok(chassis.restart_cause().to_data())
+}
+
+/// What is told of a request, when the machine of who answered it is on or off.
+pub(super) fn event_of(
+    message: &RequestMessage,
+    request: &Result<Request, CompletionCode>,
+    answer: &Answer,
+    power: Power,
+) -> EventKind {
+    let completion = answer.as_ref().err().copied().unwrap_or(CompletionCode::OK);
+    match request {
+        Ok(Request::ChassisStatus) if answer.is_ok() => EventKind::StatusReported(power),
+        Ok(Request::ChassisControl(control)) => {
+            EventKind::ChassisControl { control: *control, completion }
+        }
+        Ok(request) => EventKind::Command { name: request.name(), completion },
+        Err(_) => EventKind::UnknownCommand {
+            network_function: message.network_function.number(),
+            command: message.command,
+            completion,
+        },
     }
 }
 

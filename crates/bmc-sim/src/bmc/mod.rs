@@ -1,6 +1,7 @@
 mod chassis;
 mod command;
 mod login;
+mod satellite;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -12,10 +13,11 @@ use std::time::Instant;
 use ipmi_lan::wire::{Datagram, Packet15, Packet20, PayloadType, PresencePong, RequestMessage};
 use rand::rngs::StdRng;
 
-use crate::{Config, Event, EventKind, Faults, Power};
+use crate::{Config, Event, EventKind, Faults, Place, Power};
 use chassis::Chassis;
 use command::System;
 use login::{ExpectRakp3, OpenedSession};
+use satellite::Satellites;
 use session::ActiveSession;
 
 /// The tag of a presence ping that wants no answer (ASF 2.0 §3.2.2.3).
@@ -59,8 +61,9 @@ impl Bmc {
     #[must_use]
     pub fn new(config: Config, rng: StdRng) -> Self {
         let chassis = Chassis::new(config.initial_power);
+        let satellites = Satellites::new(&config.satellites, config.bridged_answers);
         Self {
-            system: System { config, rng, chassis, events: Vec::new() },
+            system: System { config, rng, chassis, satellites, events: Vec::new() },
             sessions: BTreeMap::new(),
             datagrams: DatagramCounts::default(),
         }
@@ -74,15 +77,23 @@ impl Bmc {
         if self.system.config.faults.silent {
             return Vec::new();
         }
-        let answer = Datagram::parse(datagram).ok().and_then(|datagram| self.answer(now, datagram));
-        self.datagrams.sent += u64::from(answer.is_some());
-        answer.iter().map(Datagram::to_bytes).collect()
+        let answers = Datagram::parse(datagram).map(|datagram| self.answer(now, datagram));
+        let answers: Vec<_> = answers.iter().flatten().map(Datagram::to_bytes).collect();
+        self.datagrams.sent += u64::try_from(answers.len()).unwrap_or(u64::MAX);
+        answers
     }
 
     /// Whether the machine is on by now.
     pub fn power(&mut self, now: Instant) -> Power {
         self.advance(now);
         self.system.chassis.power()
+    }
+
+    /// Whether the machine of a satellite is on by now. The way goes from the BMC over the controllers in between, if any,
+    /// to the satellite. `None` when there is no such satellite.
+    pub fn satellite_power(&mut self, now: Instant, way: &[Place]) -> Option<Power> {
+        self.advance(now);
+        self.system.satellites.power(way)
     }
 
     /// Switches the machine by hand: at once, and commands that have not acted yet never will.
@@ -100,9 +111,7 @@ impl Bmc {
 
     /// Lets the time pass until now: power goes off and on, idle sessions expire.
     pub fn advance(&mut self, now: Instant) {
-        while let Some(event) = self.system.chassis.next_event(now) {
-            self.system.events.push(event);
-        }
+        self.system.advance(now);
         let timeout = self.system.config.session_idle_timeout;
         let before = self.sessions.len();
         self.sessions
@@ -117,7 +126,7 @@ impl Bmc {
     pub fn next_change(&self) -> Option<Instant> {
         let timeout = self.system.config.session_idle_timeout;
         let sessions = self.sessions.values().filter_map(|s| s.last_used.checked_add(timeout));
-        sessions.chain(self.system.chassis.next_change()).min()
+        sessions.chain(self.system.next_change()).min()
     }
 
     /// All that happened so far, the oldest first. Time that has not been told of, by any other method, is not in it.
@@ -132,17 +141,24 @@ impl Bmc {
         self.datagrams
     }
 
-    fn answer(&mut self, now: Instant, datagram: Datagram) -> Option<Datagram> {
+    fn answer(&mut self, now: Instant, datagram: Datagram) -> Vec<Datagram> {
         match datagram {
             Datagram::PresencePing(ping) if ping.tag != NO_PONG_WANTED => {
-                Some(Datagram::PresencePong(PresencePong { tag: ping.tag, ipmi: true }))
+                vec![Datagram::PresencePong(PresencePong { tag: ping.tag, ipmi: true })]
             }
-            Datagram::PresencePing(_) | Datagram::PresencePong(_) => None,
-            Datagram::Ipmi15(packet) => self.answer15(now, &packet).map(Datagram::Ipmi15),
-            Datagram::Ipmi20(packet) if packet.session_id == 0 => {
-                self.answer_outside_session(now, &packet).map(Datagram::Ipmi20)
+            Datagram::PresencePing(_) | Datagram::PresencePong(_) => Vec::new(),
+            Datagram::Ipmi15(packet) => {
+                self.answer15(now, &packet).into_iter().map(Datagram::Ipmi15).collect()
             }
-            Datagram::Ipmi20(packet) => self.answer_in_session(now, &packet).map(Datagram::Ipmi20),
+            Datagram::Ipmi20(packet) if packet.session_id == 0 => self
+                .answer_outside_session(now, &packet)
+                .into_iter()
+                .map(Datagram::Ipmi20)
+                .collect(),
+            Datagram::Ipmi20(packet) => {
+                let answers = self.answer_in_session(now, &packet).unwrap_or_default();
+                answers.into_iter().map(Datagram::Ipmi20).collect()
+            }
         }
     }
 
@@ -176,7 +192,7 @@ impl Bmc {
         self.system.answer_outside_session(now, &request).map(|response| response.to_bytes())
     }
 
-    fn answer_in_session(&mut self, now: Instant, packet: &Packet20) -> Option<Packet20> {
+    fn answer_in_session(&mut self, now: Instant, packet: &Packet20) -> Option<Vec<Packet20>> {
         if packet.payload_type != PayloadType::Ipmi {
             return None;
         }
@@ -184,10 +200,10 @@ impl Bmc {
         let State::Active(active) = &mut session.state else { return None };
         let request = active.open(packet)?;
         session.last_used = now;
-        let answer = active.answer(now, request, &mut self.system);
+        let answers = active.answer(now, request, &mut self.system);
         if active.is_closed() {
             self.sessions.remove(&packet.session_id);
         }
-        answer
+        Some(answers)
     }
 }

@@ -1,12 +1,12 @@
 use std::time::{Duration, Instant};
 
-use ipmi_lan::command::{CloseSession, Command, PowerControl, SetSessionPrivilegeLevel};
+use ipmi_lan::command::{CloseSession, Command, SetSessionPrivilegeLevel};
 use ipmi_lan::crypto::{RakpExchange, SessionKeys};
 use ipmi_lan::wire::{Packet20, Rakp3, Rakp4, RequestMessage, ResponseMessage};
 use ipmi_lan::{CompletionCode, Privilege};
 use rand::Rng;
 
-use super::command::{Answer, Request, System, response};
+use super::command::{Answer, Answers, Request, System, response};
 use super::window::ReceiveWindow;
 use crate::EventKind;
 
@@ -39,7 +39,7 @@ pub(super) struct ActiveSession {
 struct Answered {
     at: Instant,
     request: RequestMessage,
-    response: ResponseMessage,
+    answers: Answers,
 }
 
 impl ActiveSession {
@@ -78,21 +78,21 @@ impl ActiveSession {
         RequestMessage::parse(&message).ok()
     }
 
-    /// The sealed answer to a request. `None` when it is lost.
+    /// The sealed answers to a request. There are none when they are lost.
     pub(super) fn answer(
         &mut self,
         now: Instant,
         request: RequestMessage,
         system: &mut System,
-    ) -> Option<Packet20> {
-        let response = match self.repeated(now, &request) {
-            Some(response) => {
+    ) -> Vec<Packet20> {
+        let answers = match self.repeated(now, &request) {
+            Some(answers) => {
                 system.log(now, EventKind::RequestRepeated);
-                response
+                answers
             }
-            None => self.first_response(now, request, system)?,
+            None => self.first_answers(now, request, system),
         };
-        Some(self.seal(&response, system))
+        answers.messages.iter().map(|message| self.seal(message, system)).collect()
     }
 
     /// Whether Close Session was answered.
@@ -100,48 +100,65 @@ impl ActiveSession {
         self.is_closed
     }
 
-    fn repeated(&mut self, now: Instant, request: &RequestMessage) -> Option<ResponseMessage> {
+    fn repeated(&mut self, now: Instant, request: &RequestMessage) -> Option<Answers> {
         let last = self.last_answered.as_mut()?;
         let is_recent = now.saturating_duration_since(last.at) <= REPETITION_INTERVAL;
         if !is_recent || last.request != *request {
             return None;
         }
         last.at = now;
-        Some(last.response.clone())
+        Some(last.answers.clone())
     }
 
-    fn first_response(
+    fn first_answers(
         &mut self,
         now: Instant,
         message: RequestMessage,
         system: &mut System,
-    ) -> Option<ResponseMessage> {
+    ) -> Answers {
         let request = Request::parse(&message);
-        let answer = request.and_then(|request| self.execute(now, request, system));
+        let mut answers = self.answers(now, &message, &request, system);
+        // Who is busy has done nothing, so that there is nothing to remember.
+        if answers.completion != CompletionCode::NODE_BUSY {
+            let answers = answers.clone();
+            self.last_answered = Some(Answered { at: now, request: message, answers });
+        }
+        if request.is_ok_and(|request| loses_acknowledgement(&request, system)) {
+            system.log(now, EventKind::AcknowledgementLost);
+            // The last is that of whoever carries the command out.
+            answers.messages.pop();
+        }
+        answers
+    }
+
+    fn answers(
+        &mut self,
+        now: Instant,
+        message: &RequestMessage,
+        request: &Result<Request, CompletionCode>,
+        system: &mut System,
+    ) -> Answers {
+        let permitted = request.clone().and_then(|request| self.permitted(request));
+        if let Ok(Request::SendMessage(bridged)) = &permitted {
+            return system.send_message(now, message, bridged);
+        }
+        let answer = permitted.and_then(|request| self.execute(now, request, system));
         if self.is_closed {
             system.log(now, EventKind::SessionClosed { user: self.exchange.username });
         } else {
-            system.log_command(now, &message, request, &answer);
+            system.log_command(now, message, request, &answer);
         }
-        let response = response(&message, answer);
-        // Who is busy has done nothing, so that there is nothing to remember.
-        if response.completion != CompletionCode::NODE_BUSY {
-            let response = response.clone();
-            self.last_answered = Some(Answered { at: now, request: message, response });
-        }
-        match request {
-            Ok(Request::ChassisControl(control)) if loses_acknowledgement(control, system) => {
-                system.log(now, EventKind::AcknowledgementLost);
-                None
-            }
-            _ => Some(response),
-        }
+        Answers::one(response(message, answer))
     }
 
-    fn execute(&mut self, now: Instant, request: Request, system: &mut System) -> Answer {
+    fn permitted(&self, request: Request) -> Result<Request, CompletionCode> {
         if self.privilege < request.privilege() {
             return Err(CompletionCode::INSUFFICIENT_PRIVILEGE);
         }
+        Ok(request)
+    }
+
+    fn execute(&mut self, now: Instant, request: Request, system: &mut System) -> Answer {
         match request {
             Request::AuthenticationCapabilities => Ok(system.authentication_capabilities()),
             Request::CipherSuites(query) => Ok(system.cipher_suites(query)),
@@ -151,6 +168,8 @@ impl ActiveSession {
             Request::ChassisStatus => system.chassis_status(),
             Request::ChassisControl(control) => system.chassis_control(now, control),
             Request::RestartCause => system.restart_cause(),
+            // It has more than one answer, and is not carried out here.
+            Request::SendMessage(_) => Err(CompletionCode::INVALID_COMMAND),
         }
     }
 
@@ -192,6 +211,7 @@ impl ActiveSession {
 }
 
 /// Whether the answer to this command is to be lost; only the first one is.
-fn loses_acknowledgement(control: PowerControl, system: &mut System) -> bool {
-    system.config.faults.drop_acknowledgement_of.take_if(|lost| *lost == control).is_some()
+fn loses_acknowledgement(request: &Request, system: &mut System) -> bool {
+    let lost = &mut system.config.faults.drop_acknowledgement_of;
+    request.power_control().is_some_and(|control| lost.take_if(|lost| *lost == control).is_some())
 }

@@ -2,11 +2,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use bmc_sim::{Config, Power, Server, User};
+use bmc_sim::{BridgedAnswers, Config, Place, Power, Satellite, Server, User};
 use ipmi_lan::{CipherSuite, Kg};
 use zeroize::Zeroizing;
 
 use super::{Error, print, seconds};
+
+/// The highest number that is a channel's own (IPMI 2.0 §6.3): 0Eh and 0Fh are aliases.
+const LAST_CHANNEL: u8 = 0x0b;
 
 #[derive(clap::Args)]
 pub(super) struct Options {
@@ -34,7 +37,17 @@ pub(super) struct Options {
     /// Whether the machine is on in the beginning: on or off.
     #[arg(long, value_name = "STATE", default_value = "on", value_parser = power)]
     initial: Power,
+    /// A satellite controller with a machine of its own, as 0x30 or, on another channel than 0, 0x30:7; behind another
+    /// one, as 0x82/0x30:7. May be given more than once.
+    #[arg(long = "satellite", value_name = "ADDRESS[:CHANNEL]", value_parser = way)]
+    satellites: Vec<Way>,
+    /// Bring the answers of satellites back inside those to Send Message, not behind them.
+    #[arg(long)]
+    embedded_answers: bool,
 }
+
+/// The satellites on the way from the BMC to one of them, which is the last.
+type Way = Vec<Place>;
 
 pub(super) async fn run(options: Options) -> Result<(), Error> {
     let start = Instant::now();
@@ -59,8 +72,17 @@ impl Options {
             cipher_suites: self.cipher_suites.clone(),
             power_delay: self.power_delay,
             initial_power: self.initial,
+            satellites: satellites(&self.satellites, self.bridged_answers()),
+            bridged_answers: self.bridged_answers(),
             ..Config::new(vec![user])
         })
+    }
+
+    fn bridged_answers(&self) -> BridgedAnswers {
+        match self.embedded_answers {
+            true => BridgedAnswers::Embedded,
+            false => BridgedAnswers::Separate,
+        }
     }
 }
 
@@ -79,6 +101,46 @@ fn cipher_suite(text: &str) -> Result<CipherSuite, String> {
     let id = text.trim().parse().ok();
     id.and_then(CipherSuite::from_id)
         .ok_or_else(|| "not one of the suites 0-3, 6-8, 11, 12, 15-17".to_owned())
+}
+
+fn way(text: &str) -> Result<Way, String> {
+    text.split('/').map(place).collect()
+}
+
+fn place(text: &str) -> Result<Place, String> {
+    let (address, channel) = text.split_once(':').unwrap_or((text, "0"));
+    let address = address
+        .strip_prefix("0x")
+        .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+        .filter(|address| address.is_multiple_of(2))
+        .ok_or_else(|| format!("'{address}' is no slave address such as 0x30"))?;
+    let channel = channel
+        .parse()
+        .ok()
+        .filter(|channel| *channel <= LAST_CHANNEL)
+        .ok_or_else(|| format!("'{channel}' is no channel, 0 to {LAST_CHANNEL}"))?;
+    Ok(Place { channel, address })
+}
+
+/// All of them as a tree: one that is on several ways is there once.
+fn satellites(ways: &[Way], bridged_answers: BridgedAnswers) -> Vec<Satellite> {
+    let mut tree = Vec::new();
+    for way in ways {
+        add(&mut tree, way, bridged_answers);
+    }
+    tree
+}
+
+fn add(tree: &mut Vec<Satellite>, way: &[Place], bridged_answers: BridgedAnswers) {
+    let Some((place, rest)) = way.split_first() else { return };
+    match tree.iter_mut().find(|satellite| satellite.place == *place) {
+        Some(satellite) => add(&mut satellite.satellites, rest, bridged_answers),
+        None => {
+            let mut satellite = Satellite { bridged_answers, ..Satellite::new(*place) };
+            add(&mut satellite.satellites, rest, bridged_answers);
+            tree.push(satellite);
+        }
+    }
 }
 
 fn power(text: &str) -> Result<Power, String> {

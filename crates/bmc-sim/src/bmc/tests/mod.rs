@@ -1,3 +1,4 @@
+mod bridging;
 mod faults;
 mod garbage;
 mod login;
@@ -58,9 +59,14 @@ impl Bench {
     }
 
     fn send(&mut self, datagram: &Datagram) -> Option<Datagram> {
-        let answers = self.bmc.handle(self.now, &datagram.to_bytes());
+        let mut answers = self.send_for_all(datagram);
         assert!(answers.len() <= 1);
-        answers.first().map(|answer| Datagram::parse(answer).unwrap())
+        answers.pop()
+    }
+
+    fn send_for_all(&mut self, datagram: &Datagram) -> Vec<Datagram> {
+        let answers = self.bmc.handle(self.now, &datagram.to_bytes());
+        answers.iter().map(|answer| Datagram::parse(answer).unwrap()).collect()
     }
 
     /// Sends a payload outside any session; returns the payload of the answer.
@@ -181,14 +187,27 @@ impl Console {
 
     /// Seals a request, anew each time, and opens the answer.
     fn send(&mut self, bench: &mut Bench, request: &RequestMessage) -> Option<ResponseMessage> {
+        let mut responses = self.send_for_all(bench, request);
+        assert!(responses.len() <= 1);
+        let response = responses.pop()?;
+        assert!(response.answers(request), "{response:?}");
+        Some(response)
+    }
+
+    fn send_for_all(
+        &mut self,
+        bench: &mut Bench,
+        request: &RequestMessage,
+    ) -> Vec<ResponseMessage> {
         let packet = self.seal(request);
-        let answer = bench.send(&Datagram::Ipmi20(packet))?;
+        let answers = bench.send_for_all(&Datagram::Ipmi20(packet));
+        answers.into_iter().map(|answer| self.open(answer)).collect()
+    }
+
+    fn open(&self, answer: Datagram) -> ResponseMessage {
         let Datagram::Ipmi20(answer) = answer else { panic!("{answer:?}") };
         assert_eq!(answer.session_id, CONSOLE_SESSION_ID);
-        let response = ResponseMessage::parse(&self.keys.open(&answer).unwrap()).unwrap();
-        assert_eq!(response.command, request.command);
-        assert_eq!(response.sequence, request.sequence);
-        Some(response)
+        ResponseMessage::parse(&self.keys.open(&answer).unwrap()).unwrap()
     }
 
     fn seal(&mut self, request: &RequestMessage) -> Packet20 {
