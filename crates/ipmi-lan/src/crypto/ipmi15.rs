@@ -33,7 +33,10 @@ impl Codes15 {
         for (byte, challenge) in mixed.iter_mut().zip(challenge) {
             *byte ^= challenge;
         }
-        Self { kind: AuthenticationType::Oem, key: Zeroizing::new(Md5::digest(&*mixed).into()) }
+        Self {
+            kind: AuthenticationType::Oem,
+            key: Zeroizing::new(Md5::digest(mixed.as_slice()).into()),
+        }
     }
 
     /// Their type.
@@ -77,11 +80,11 @@ impl Codes15 {
         message: &[u8],
     ) -> [u8; 16] {
         H::new()
-            .chain_update(&*self.key)
+            .chain_update(self.key.as_slice())
             .chain_update(session_id.to_le_bytes())
             .chain_update(message)
             .chain_update(sequence.to_le_bytes())
-            .chain_update(&*self.key)
+            .chain_update(self.key.as_slice())
             .finalize()
             .into()
     }

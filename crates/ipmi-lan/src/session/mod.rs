@@ -13,8 +13,6 @@
 
 mod active;
 mod answer;
-mod expect;
-mod expect15;
 mod login;
 mod seal;
 mod window;

@@ -4,14 +4,14 @@ use crate::crypto::{Codes15, RakpExchange, SessionIntegrityKey, SessionKeys};
 use crate::wire::{Authentication15, Datagram, Packet15, Packet20, PayloadType};
 use crate::{AuthenticationType, Quirk, QuirkSet, Workarounds};
 
-use super::expect15::Activation;
+use super::login::Activation;
 use super::window::ReceiveWindow;
 use super::{Context, LoggedIn, Protection};
 
 /// The protection of one session.
 pub(super) enum Seal {
     Ipmi15(Seal15),
-    Ipmi20(Seal20),
+    Ipmi20(Box<Seal20>),
 }
 
 /// The message of a packet that is of the session, and new.

@@ -1,8 +1,16 @@
+//! A login, step by step. Each step is a struct named for what it awaits, with only what it needs; it judges what a
+//! datagram is to it.
+
+mod capabilities;
+mod ipmi15;
+mod ipmi20;
+mod step;
+mod verdict;
+
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use crate::command::{AuthenticationCapabilities, Challenge, Command, SetSessionPrivilegeLevel};
-use crate::crypto::RakpExchange;
+use crate::command::{AuthenticationCapabilities, SetSessionPrivilegeLevel};
 use crate::error::SuiteIds;
 use crate::retry::Transmissions;
 use crate::wire::{Datagram, ResponseMessage};
@@ -12,13 +20,16 @@ use crate::{
 };
 
 use super::active::Active;
-use super::expect::{
-    ExpectCapabilities, ExpectOpenSessionResponse, ExpectRakp2, ExpectRakp4, Verdict,
-    privilege_refused, rakp3,
-};
-use super::expect15::{Activation, ExpectActivation, ExpectChallenge};
 use super::seal::{Seal, Seal15};
-use super::{Context, Delivery, Protocol, Request, SessionConfig};
+use super::{Context, Delivery, Output, Protocol, Request, SessionConfig};
+
+use capabilities::usable_authentication;
+use ipmi15::{ExpectActivation, ExpectChallenge};
+use ipmi20::{ExpectOpenSessionResponse, ExpectRakp2, ExpectRakp4, privilege_refused, rakp3};
+use step::{Expect, Next, Sent};
+use verdict::Verdict;
+
+pub(super) use ipmi15::Activation;
 
 /// A login under way: capabilities; then, in IPMI 2.0 (§13.15), Open Session and RAKP 1 to 4, or, in IPMI 1.5
 /// (§6.12.1), challenge and activation; then the privilege level.
@@ -40,8 +51,9 @@ pub(super) struct Login {
     /// Of IPMI 2.0: those that the BMC has not refused; the first is the one being proposed.
     suites: Vec<CipherSuite>,
     refused: Vec<u8>,
-    /// How many challenges of IPMI 1.5 were taken up, and not answered.
+    /// How many challenges of IPMI 1.5 were taken up in vain, and how many datagrams that took.
     activations: u32,
+    activation_transmissions: u32,
     /// How often the login had to start anew because answers crossed repetitions.
     crossings: u32,
     /// Whether any message since the login last started was sent more than once.
@@ -58,23 +70,6 @@ pub(super) enum Progress {
     Continues(Box<Login>),
     LoggedIn(Box<Active>),
     Failed(Error),
-}
-
-/// What the login awaits.
-enum Expect {
-    Capabilities(Sent, ExpectCapabilities),
-    Challenge(Sent, ExpectChallenge),
-    Activation(Sent, Box<ExpectActivation>),
-    OpenSessionResponse(Sent, ExpectOpenSessionResponse),
-    Rakp2(Sent, ExpectRakp2),
-    Rakp4(Sent, Box<ExpectRakp4>),
-    Privilege(Box<Active>),
-}
-
-/// The message that awaits its answer, ready to be sent again.
-struct Sent {
-    datagram: Datagram,
-    transmissions: Transmissions,
 }
 
 impl Login {
@@ -101,6 +96,7 @@ impl Login {
             suites: context.config.cipher_suites.clone(),
             refused: Vec::new(),
             activations: 0,
+            activation_transmissions: 0,
             crossings: 0,
             has_repeated: false,
             has_crossed: false,
@@ -257,11 +253,12 @@ impl Login {
                 // Some BMCs drop proposals that they do not know, or say that they have no room for them.
                 self.suites.rotate_left(1);
             }
-            Expect::Activation(..) if self.complaint.is_none() => {
+            Expect::Activation(sent, _) if self.complaint.is_none() => {
                 self.activations += 1;
                 if self.activations >= context.config.retry.activations {
                     return self.give_up(context, now);
                 }
+                self.activation_transmissions += sent.count();
             }
             _ => {}
         }
@@ -417,7 +414,7 @@ impl Login {
             None => self.open_session(context, now),
             Some(authentication) => {
                 if context.config.workarounds.finds(Quirk::NewPort) {
-                    context.outputs.push_back(super::Output::ChangePort);
+                    context.outputs.push_back(Output::ChangePort);
                 }
                 self.ask_for_challenge(context, now, authentication)
             }
@@ -480,7 +477,10 @@ impl Login {
         {
             self.complaint = Some(Error::WrongPassword15);
         }
-        let (step, transmissions) = self.expect.step();
+        let (step, transmissions) = match self.expect.step() {
+            (step @ Step::ActivateSession, last) => (step, self.activation_transmissions + last),
+            other => other,
+        };
         let no_answer = Error::NoAnswer(NoAnswer {
             step,
             transmissions,
@@ -529,143 +529,6 @@ impl Login {
         self.tag = self.tag.checked_add(1).unwrap_or(1);
         self.tag
     }
-}
-
-/// What follows an accepted answer.
-enum Next {
-    /// `None` where the BMC refuses to tell of IPMI 2.0.
-    Capabilities(Option<AuthenticationCapabilities>),
-    Activation {
-        authentication: AuthenticationType,
-        challenge: Challenge,
-    },
-    Activated(Box<Activation>),
-    Rakp1 {
-        suite: CipherSuite,
-        console_session_id: u32,
-        bmc_session_id: u32,
-    },
-    Rakp3(Box<RakpExchange>),
-    Privilege(Box<Active>),
-    Ready,
-}
-
-impl Next {
-    /// How far a login has come that takes this step.
-    fn rank(&self) -> u8 {
-        match self {
-            Self::Capabilities(None) => 1,
-            Self::Capabilities(Some(_)) => 2,
-            Self::Activation { .. } | Self::Rakp1 { .. } => 3,
-            Self::Rakp3(_) => 4,
-            Self::Activated(_) | Self::Privilege(_) => 5,
-            Self::Ready => 6,
-        }
-    }
-}
-
-impl Expect {
-    fn capabilities(context: &mut Context, now: Instant, extended: bool) -> Self {
-        let expect = ExpectCapabilities::new(context, extended);
-        let datagram = expect.request();
-        context.transmit(&datagram);
-        let sent = Sent { datagram, transmissions: context.first_transmission(now) };
-        Self::Capabilities(sent, expect)
-    }
-
-    fn sent(&self) -> Option<&Sent> {
-        match self {
-            Self::Capabilities(sent, _)
-            | Self::Challenge(sent, _)
-            | Self::Activation(sent, _)
-            | Self::OpenSessionResponse(sent, _)
-            | Self::Rakp2(sent, _)
-            | Self::Rakp4(sent, _) => Some(sent),
-            Self::Privilege(_) => None,
-        }
-    }
-
-    fn sent_mut(&mut self) -> Option<&mut Sent> {
-        match self {
-            Self::Capabilities(sent, _)
-            | Self::Challenge(sent, _)
-            | Self::Activation(sent, _)
-            | Self::OpenSessionResponse(sent, _)
-            | Self::Rakp2(sent, _)
-            | Self::Rakp4(sent, _) => Some(sent),
-            Self::Privilege(_) => None,
-        }
-    }
-
-    fn active(&self) -> Option<&Active> {
-        match self {
-            Self::Privilege(active) => Some(active),
-            _ => None,
-        }
-    }
-
-    /// What is awaited, and how often that was asked for.
-    fn step(&self) -> (Step, u32) {
-        let step = match self {
-            Self::Capabilities(..) => Step::AuthenticationCapabilities,
-            Self::Challenge(..) => Step::SessionChallenge,
-            Self::Activation(..) => Step::ActivateSession,
-            Self::OpenSessionResponse(..) => Step::OpenSession,
-            Self::Rakp2(..) => Step::Rakp1,
-            Self::Rakp4(..) => Step::Rakp3,
-            Self::Privilege(active) => {
-                let step = Step::Command(SetSessionPrivilegeLevel::NAME);
-                return (step, active.transmissions());
-            }
-        };
-        (step, self.sent().map_or(0, Sent::count))
-    }
-}
-
-impl Sent {
-    /// False when it is due, and has been sent as often as it may be.
-    fn repeat_if_due(&mut self, context: &mut Context, now: Instant, limit: u32) -> bool {
-        if !self.transmissions.is_due(now) {
-            return true;
-        }
-        if self.count() >= limit {
-            return false;
-        }
-        self.transmissions.repeat(now, &context.config.retry);
-        context.transmit(&self.datagram);
-        true
-    }
-
-    fn count(&self) -> u32 {
-        self.transmissions.count()
-    }
-}
-
-/// The authentication type for IPMI 1.5, or why that cannot be used.
-fn usable_authentication(
-    config: &SessionConfig,
-    capabilities: &AuthenticationCapabilities,
-) -> Result<AuthenticationType, Error> {
-    let is_believed = !config.workarounds.forces(Quirk::AuthCap);
-    if is_believed && !capabilities.ipmi15 {
-        return Err(Error::NoIpmi15);
-    }
-    if config.password.is_longer_than_15_carries() {
-        return Err(Error::PasswordTooLong15);
-    }
-    if [Quirk::Supermicro, Quirk::Quanta].into_iter().any(|quirk| config.workarounds.forces(quirk))
-    {
-        return Ok(AuthenticationType::Oem);
-    }
-    let offered = capabilities.authentication_types;
-    // Who names no type at all offers what it does not know to tell.
-    let tells = is_believed && offered.bits() != 0;
-    let is_offered = |kind: &AuthenticationType| !tells || offered.contains(*kind);
-    let wanted = config.authentication;
-    let candidates =
-        wanted.map_or(vec![AuthenticationType::Md5, AuthenticationType::Md2], |kind| vec![kind]);
-    let usable = candidates.into_iter().find(is_offered);
-    usable.ok_or(Error::AuthenticationNotOffered { wanted, offered })
 }
 
 fn ask_for_privilege(

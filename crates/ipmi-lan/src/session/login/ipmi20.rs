@@ -1,92 +1,15 @@
-//! What a login awaits: one struct a step, with only what that step needs. Each judges what a datagram is to it.
+//! The steps of a login in IPMI 2.0 (§13.15 to §13.23).
 
-use crate::command::{AuthenticationCapabilities, Command, GetChannelAuthenticationCapabilities};
 use crate::crypto::{RakpExchange, SessionIntegrityKey};
 use crate::wire::{
-    Authentication15, Datagram, OpenSessionRequest, OpenSessionResponse, Packet15, Packet20,
-    PayloadType, Rakp1, Rakp2, Rakp3, Rakp4, RequestMessage, ResponseMessage, Role,
+    Datagram, OpenSessionRequest, OpenSessionResponse, Packet20, PayloadType, Rakp1, Rakp2, Rakp3,
+    Rakp4, ResponseMessage, Role,
 };
-use crate::{CipherSuite, CompletionCode, Error, Password, Privilege, Quirk, RmcpPlusStatus, Step};
+use crate::{CipherSuite, Error, Password, Privilege, Quirk, RmcpPlusStatus, Step};
 
-use super::active::Active;
-use super::seal::{Seal, Seal20};
-use super::{Context, SessionConfig};
-
-/// What a datagram is to the one who expects something.
-pub(super) enum Verdict<T> {
-    /// Nothing: somebody else's, a duplicate, a late answer. It changes nothing, and restarts no timer.
-    Stranger,
-    /// What was expected.
-    Accepted(T),
-    /// The BMC has no time, or no room; it will be asked again. The error is for when that does not help.
-    Busy(Error),
-    /// The BMC does not take the suite.
-    SuiteRefused(RmcpPlusStatus),
-    /// The BMC has lost the thread, most likely because our repetitions crossed its answers.
-    StartAnew,
-    /// The BMC may have one of these quirks; the error is for when it has none that can be worked around.
-    NeedsWorkaround(&'static [Quirk], Error),
-    /// The BMC does not take sessions of this version of IPMI.
-    VersionRefused(Error),
-    /// The end.
-    Failed(Error),
-}
-
-impl<T> Verdict<T> {
-    pub(super) fn map<U>(self, accepted: impl FnOnce(T) -> U) -> Verdict<U> {
-        match self {
-            Self::Stranger => Verdict::Stranger,
-            Self::Accepted(value) => Verdict::Accepted(accepted(value)),
-            Self::Busy(error) => Verdict::Busy(error),
-            Self::SuiteRefused(status) => Verdict::SuiteRefused(status),
-            Self::StartAnew => Verdict::StartAnew,
-            Self::NeedsWorkaround(quirks, error) => Verdict::NeedsWorkaround(quirks, error),
-            Self::VersionRefused(error) => Verdict::VersionRefused(error),
-            Self::Failed(error) => Verdict::Failed(error),
-        }
-    }
-}
-
-/// Awaits the answer to Get Channel Authentication Capabilities (IPMI 2.0 §22.13).
-pub(super) struct ExpectCapabilities {
-    request: RequestMessage,
-    command: GetChannelAuthenticationCapabilities,
-}
-
-impl ExpectCapabilities {
-    /// `extended` asks for the data of IPMI 2.0, which some BMCs of IPMI 1.5 refuse.
-    pub(super) fn new(context: &mut Context, extended: bool) -> Self {
-        let privilege = context.config.privilege;
-        let command = GetChannelAuthenticationCapabilities { extended, privilege };
-        Self { request: command.to_message(context.next_request_sequence()), command }
-    }
-
-    pub(super) fn request(&self) -> Datagram {
-        Datagram::Ipmi15(Packet15::sessionless(self.request.to_bytes()))
-    }
-
-    /// Nothing vouches for this answer; it decides only what is tried first. `None` when the BMC refuses to tell of IPMI
-    /// 2.0.
-    pub(super) fn judge(
-        &self,
-        context: &mut Context,
-        datagram: &Datagram,
-    ) -> Verdict<Option<AuthenticationCapabilities>> {
-        let Some(response) = sessionless_answer15(context, &self.request, datagram) else {
-            return Verdict::Stranger;
-        };
-        let refused = Error::refused::<GetChannelAuthenticationCapabilities>(response.completion);
-        match response.completion {
-            CompletionCode::OK => match self.command.parse_response(&response.data) {
-                Ok(capabilities) => Verdict::Accepted(Some(capabilities)),
-                Err(_) => Verdict::Stranger,
-            },
-            code if context.is_worth_asking_again(code) => Verdict::Busy(refused),
-            _ if self.command.extended => Verdict::Accepted(None),
-            _ => Verdict::Failed(refused),
-        }
-    }
-}
+use super::super::seal::{Seal, Seal20};
+use super::verdict::Verdict;
+use super::{Active, Context, SessionConfig};
 
 /// Awaits Open Session Response (IPMI 2.0 §13.18).
 pub(super) struct ExpectOpenSessionResponse {
@@ -310,7 +233,7 @@ impl ExpectRakp4 {
 
     pub(super) fn activate(&self) -> Active {
         let seal = Seal20::new(self.exchange.clone(), self.key.clone());
-        Active::new(Seal::Ipmi20(seal))
+        Active::new(Seal::Ipmi20(Box::new(seal)))
     }
 }
 
@@ -371,23 +294,6 @@ fn is_or_0(context: &Context, tag: u8, expected: u8) -> bool {
 
 fn sessionless(payload_type: PayloadType, payload: Vec<u8>) -> Datagram {
     Datagram::Ipmi20(Packet20::sessionless(payload_type, payload))
-}
-
-/// The answer to a request outside any session, in the format of IPMI 1.5.
-pub(super) fn sessionless_answer15(
-    context: &mut Context,
-    request: &RequestMessage,
-    datagram: &Datagram,
-) -> Option<ResponseMessage> {
-    match datagram {
-        Datagram::Ipmi15(Packet15 {
-            authentication: Authentication15::None,
-            session_id: 0,
-            payload,
-            ..
-        }) => context.read(payload, false, |message| message.answers(request)),
-        _ => None,
-    }
 }
 
 /// The payload of a packet of this type outside any session.

@@ -5,9 +5,10 @@ use crate::crypto::Codes15;
 use crate::wire::{Datagram, Packet15, RequestMessage, ResponseMessage};
 use crate::{AuthenticationType, CompletionCode, Error, Quirk};
 
+use super::super::seal::{allows_session_id_0, ignores_codes};
 use super::Context;
-use super::expect::{Verdict, sessionless_answer15};
-use super::seal::{allows_session_id_0, ignores_codes};
+use super::capabilities::sessionless_answer15;
+use super::verdict::Verdict;
 
 /// Activate Session: no session slot available (IPMI 2.0 §22.17).
 const NO_SLOT: CompletionCode = CompletionCode(0x81);
@@ -68,10 +69,10 @@ pub(super) struct ExpectActivation {
 }
 
 /// What a session of IPMI 1.5 is made of.
-pub(super) struct Activation {
-    pub(super) codes: Codes15,
-    pub(super) activated: ActivatedSession,
-    pub(super) first_outbound_sequence: u32,
+pub(in crate::session) struct Activation {
+    pub(in crate::session) codes: Codes15,
+    pub(in crate::session) activated: ActivatedSession,
+    pub(in crate::session) first_outbound_sequence: u32,
 }
 
 impl ExpectActivation {

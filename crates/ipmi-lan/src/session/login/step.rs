@@ -1,0 +1,146 @@
+//! The steps of a login: what is awaited, and what follows.
+
+use std::time::Instant;
+
+use crate::command::{AuthenticationCapabilities, Challenge, Command, SetSessionPrivilegeLevel};
+use crate::crypto::RakpExchange;
+use crate::retry::Transmissions;
+use crate::wire::Datagram;
+use crate::{AuthenticationType, CipherSuite, Step};
+
+use super::capabilities::ExpectCapabilities;
+use super::ipmi15::{Activation, ExpectActivation, ExpectChallenge};
+use super::ipmi20::{ExpectOpenSessionResponse, ExpectRakp2, ExpectRakp4};
+use super::{Active, Context};
+
+/// What the login awaits.
+pub(super) enum Expect {
+    Capabilities(Sent, ExpectCapabilities),
+    Challenge(Sent, ExpectChallenge),
+    Activation(Sent, Box<ExpectActivation>),
+    OpenSessionResponse(Sent, ExpectOpenSessionResponse),
+    Rakp2(Sent, ExpectRakp2),
+    Rakp4(Sent, Box<ExpectRakp4>),
+    Privilege(Box<Active>),
+}
+
+/// The message that awaits its answer, ready to be sent again.
+pub(super) struct Sent {
+    pub(super) datagram: Datagram,
+    pub(super) transmissions: Transmissions,
+}
+
+/// What follows an accepted answer.
+pub(super) enum Next {
+    /// `None` where the BMC refuses to tell of IPMI 2.0.
+    Capabilities(Option<AuthenticationCapabilities>),
+    Activation {
+        authentication: AuthenticationType,
+        challenge: Challenge,
+    },
+    Activated(Box<Activation>),
+    Rakp1 {
+        suite: CipherSuite,
+        console_session_id: u32,
+        bmc_session_id: u32,
+    },
+    Rakp3(Box<RakpExchange>),
+    Privilege(Box<Active>),
+    Ready,
+}
+
+impl Next {
+    /// How far a login has come that takes this step.
+    pub(super) fn rank(&self) -> u8 {
+        match self {
+            Self::Capabilities(None) => 1,
+            Self::Capabilities(Some(_)) => 2,
+            Self::Activation { .. } | Self::Rakp1 { .. } => 3,
+            Self::Rakp3(_) => 4,
+            Self::Activated(_) | Self::Privilege(_) => 5,
+            Self::Ready => 6,
+        }
+    }
+}
+
+impl Expect {
+    pub(super) fn capabilities(context: &mut Context, now: Instant, extended: bool) -> Self {
+        let expect = ExpectCapabilities::new(context, extended);
+        let datagram = expect.request();
+        context.transmit(&datagram);
+        let sent = Sent { datagram, transmissions: context.first_transmission(now) };
+        Self::Capabilities(sent, expect)
+    }
+
+    pub(super) fn sent(&self) -> Option<&Sent> {
+        match self {
+            Self::Capabilities(sent, _)
+            | Self::Challenge(sent, _)
+            | Self::Activation(sent, _)
+            | Self::OpenSessionResponse(sent, _)
+            | Self::Rakp2(sent, _)
+            | Self::Rakp4(sent, _) => Some(sent),
+            Self::Privilege(_) => None,
+        }
+    }
+
+    pub(super) fn sent_mut(&mut self) -> Option<&mut Sent> {
+        match self {
+            Self::Capabilities(sent, _)
+            | Self::Challenge(sent, _)
+            | Self::Activation(sent, _)
+            | Self::OpenSessionResponse(sent, _)
+            | Self::Rakp2(sent, _)
+            | Self::Rakp4(sent, _) => Some(sent),
+            Self::Privilege(_) => None,
+        }
+    }
+
+    pub(super) fn active(&self) -> Option<&Active> {
+        match self {
+            Self::Privilege(active) => Some(active),
+            _ => None,
+        }
+    }
+
+    /// What is awaited, and how often that was asked for.
+    pub(super) fn step(&self) -> (Step, u32) {
+        let step = match self {
+            Self::Capabilities(..) => Step::AuthenticationCapabilities,
+            Self::Challenge(..) => Step::SessionChallenge,
+            Self::Activation(..) => Step::ActivateSession,
+            Self::OpenSessionResponse(..) => Step::OpenSession,
+            Self::Rakp2(..) => Step::Rakp1,
+            Self::Rakp4(..) => Step::Rakp3,
+            Self::Privilege(active) => {
+                let step = Step::Command(SetSessionPrivilegeLevel::NAME);
+                return (step, active.transmissions());
+            }
+        };
+        (step, self.sent().map_or(0, Sent::count))
+    }
+}
+
+impl Sent {
+    /// False when it is due, and has been sent as often as it may be.
+    pub(super) fn repeat_if_due(
+        &mut self,
+        context: &mut Context,
+        now: Instant,
+        limit: u32,
+    ) -> bool {
+        if !self.transmissions.is_due(now) {
+            return true;
+        }
+        if self.count() >= limit {
+            return false;
+        }
+        self.transmissions.repeat(now, &context.config.retry);
+        context.transmit(&self.datagram);
+        true
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        self.transmissions.count()
+    }
+}

@@ -1,0 +1,36 @@
+use crate::{Error, Quirk, RmcpPlusStatus};
+
+/// What a datagram is to the one who expects something.
+pub(super) enum Verdict<T> {
+    /// Nothing: somebody else's, a duplicate, a late answer. It changes nothing, and restarts no timer.
+    Stranger,
+    /// What was expected.
+    Accepted(T),
+    /// The BMC has no time, or no room; it will be asked again. The error is for when that does not help.
+    Busy(Error),
+    /// The BMC does not take the suite.
+    SuiteRefused(RmcpPlusStatus),
+    /// The BMC has lost the thread, most likely because our repetitions crossed its answers.
+    StartAnew,
+    /// The BMC may have one of these quirks; the error is for when it has none that can be worked around.
+    NeedsWorkaround(&'static [Quirk], Error),
+    /// The BMC does not take sessions of this version of IPMI.
+    VersionRefused(Error),
+    /// The end.
+    Failed(Error),
+}
+
+impl<T> Verdict<T> {
+    pub(super) fn map<U>(self, accepted: impl FnOnce(T) -> U) -> Verdict<U> {
+        match self {
+            Self::Stranger => Verdict::Stranger,
+            Self::Accepted(value) => Verdict::Accepted(accepted(value)),
+            Self::Busy(error) => Verdict::Busy(error),
+            Self::SuiteRefused(status) => Verdict::SuiteRefused(status),
+            Self::StartAnew => Verdict::StartAnew,
+            Self::NeedsWorkaround(quirks, error) => Verdict::NeedsWorkaround(quirks, error),
+            Self::VersionRefused(error) => Verdict::VersionRefused(error),
+            Self::Failed(error) => Verdict::Failed(error),
+        }
+    }
+}
