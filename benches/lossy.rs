@@ -3,34 +3,25 @@
 //!
 //!     cargo bench --package fence-agents --bench lossy
 //!
-//! Prints the tables of docs/performance.md. After `--`: a number of calls other than 50; `ours` leaves the others out.
-//! The peers are Debian packages; `tests/run` installs them.
+//! Prints the tables of docs/performance.md, and on standard error what the calls said that did not get through. After
+//! `--`: a number of calls other than 50; `ours` leaves the others out. The peers are Debian packages; `tests/run`
+//! installs them.
 
 use std::env;
 use std::error::Error;
+use std::fs;
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::process::Stdio;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bmc_sim::{Link, LinkConfig, NetworkConfig};
-use tokio::process::Command;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
 use tokio::runtime::Builder;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-
-use ipmi_sim::IpmiSim;
-
-#[path = "../tests/support/ipmi_sim.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "written for tests"
-)]
-mod ipmi_sim;
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -49,15 +40,15 @@ fn main() -> Result<()> {
     let arguments: Vec<_> = env::args().skip(1).collect();
     // cargo adds `--bench`.
     let calls = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(CALLS);
-    let only_ours = arguments.iter().any(|argument| argument == "ours");
+    // Ours is the first one.
+    let how_many = if arguments.iter().any(|argument| argument == "ours") { 1 } else { 3 };
     // The links must be served while the agents take all the processors that there are.
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     for protocol in [Protocol::Ipmi20, Protocol::Ipmi15] {
-        print_head(protocol)?;
+        print_head(protocol);
         for loss in LOSSES {
-            for contestant in contestants(protocol).into_iter().filter(|c| c.is_ours || !only_ours)
-            {
-                let results = runtime.block_on(call_many(&contestant, loss, calls))?;
+            for contestant in contestants(protocol).into_iter().take(how_many) {
+                let results = runtime.block_on(call_many(contestant, loss, calls))?;
                 print_row(&contestant, loss, &results)?;
             }
         }
@@ -73,10 +64,9 @@ enum Protocol {
 }
 
 /// A program that can tell whether power is on.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Contestant {
     name: &'static str,
-    is_ours: bool,
     program: &'static str,
     arguments: &'static str,
     address: Address,
@@ -94,7 +84,6 @@ enum Address {
 fn contestants(protocol: Protocol) -> [Contestant; 3] {
     let agent = |name, program| Contestant {
         name,
-        is_ours: false,
         program,
         arguments: match protocol {
             Protocol::Ipmi20 => {
@@ -107,7 +96,6 @@ fn contestants(protocol: Protocol) -> [Contestant; 3] {
     };
     let ipmipower = Contestant {
         name: "ipmipower",
-        is_ours: false,
         program: "ipmipower",
         arguments: match protocol {
             // Without the workaround it does not find the user of an ipmi_sim.
@@ -119,7 +107,7 @@ fn contestants(protocol: Protocol) -> [Contestant; 3] {
         address: Address::HostAndPort,
         on: ": on",
     };
-    let ours = Contestant { is_ours: true, ..agent("ours", env!("CARGO_BIN_EXE_fence_ipmilan")) };
+    let ours = agent("ours", env!("CARGO_BIN_EXE_fence_ipmilan"));
     [ours, agent("Python", "/usr/sbin/fence_ipmilan"), ipmipower]
 }
 
@@ -132,43 +120,44 @@ struct Call {
 }
 
 /// To a BMC of its own, because sessions that are lost stay open there for a while.
-async fn call_many(contestant: &Contestant, loss: u32, calls: u64) -> Result<Vec<Call>> {
-    let bmc = IpmiSim::start();
-    let bmc_address = SocketAddr::from((Ipv4Addr::LOCALHOST, bmc.port()));
+async fn call_many(contestant: Contestant, loss: u32, calls: u64) -> Result<Vec<Call>> {
+    let bmc = IpmiSim::start()?;
     let network =
         NetworkConfig { loss: f64::from(loss) / 100.0, delay: DELAY, ..NetworkConfig::default() };
     let permits = Arc::new(Semaphore::new(AT_A_TIME));
+    let address = bmc.address;
     let mut running = JoinSet::new();
     for seed in 0..calls {
         let permit = Arc::clone(&permits).acquire_owned().await?;
-        let contestant = contestant.clone();
         running.spawn(async move {
-            let result = call(&contestant, bmc_address, LinkConfig::new(network, seed)).await;
+            let result = call(contestant, address, LinkConfig::new(network, seed)).await;
             drop(permit);
             result
         });
     }
-    running.join_all().await.into_iter().collect()
+    let results = running.join_all().await;
+    drop(bmc);
+    results.into_iter().collect()
 }
 
 /// Over a link of its own, so that its datagrams are counted, and that each contestant's first call meets the same
 /// network, and its second.
-async fn call(contestant: &Contestant, bmc: SocketAddr, link: LinkConfig) -> Result<Call> {
+async fn call(contestant: Contestant, bmc: SocketAddr, link: LinkConfig) -> Result<Call> {
     let link = Link::start((Ipv4Addr::LOCALHOST, 0).into(), bmc, link).await?;
     let mut command = contestant.command(link.address());
     let started = Instant::now();
     let output = tokio::time::timeout(LIMIT, command.output()).await;
     let time = started.elapsed();
-    let is_on = match output {
+    let failure = match output {
         // It is killed.
-        Err(_) => false,
-        Ok(output) => {
-            let output = output?;
-            let text = String::from_utf8_lossy(&output.stdout);
-            output.status.success() && text.trim_end().ends_with(contestant.on)
-        }
+        Err(_) => Some("no end".to_owned()),
+        Ok(output) => contestant.failure(&output?),
     };
-    Ok(Call { time: is_on.then_some(time), datagrams: link.counts().to_bmc.sent })
+    if let Some(failure) = &failure {
+        eprintln!("{}: {failure}", contestant.name);
+    }
+    let time = failure.is_none().then_some(time);
+    Ok(Call { time, datagrams: link.counts().to_bmc.sent })
 }
 
 impl Contestant {
@@ -181,20 +170,98 @@ impl Contestant {
                 .arg(format!("--ipport={}", address.port())),
             Address::HostAndPort => command.arg("-h").arg(address.to_string()),
         };
-        command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        command.stdin(Stdio::null()).kill_on_drop(true);
         command
+    }
+
+    /// What it said, if that was not that power is on.
+    fn failure(&self, output: &Output) -> Option<String> {
+        let said = String::from_utf8_lossy(&output.stdout);
+        if output.status.success() && said.trim_end().ends_with(self.on) {
+            return None;
+        }
+        Some(format!("{}{}", said, String::from_utf8_lossy(&output.stderr)).trim_end().to_owned())
     }
 }
 
+/// OpenIPMI's BMC, whose machine is on for ever. It is not the one of the tests, because asking that one's machine takes
+/// so long that ten callers at a time wait for each other.
+struct IpmiSim {
+    address: SocketAddr,
+    _child: Child,
+    _folder: TempDir,
+}
+
+impl IpmiSim {
+    fn start() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let address = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        fs::create_dir(folder.path().join("state"))?;
+        fs::write(folder.path().join("lan.conf"), lan_conf(address))?;
+        fs::write(folder.path().join("bmc.emu"), BMC_EMU)?;
+        let child = Command::new("ipmi_sim")
+            .current_dir(folder.path())
+            .args(["-c", "lan.conf", "-f", "bmc.emu", "-s", "state", "-n"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        wait_for_pong(address)?;
+        Ok(Self { address, _child: child, _folder: folder })
+    }
+}
+
+const BMC_EMU: &str = "mc_setbmc 0x20
+mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02
+sel_enable 0x20 1000 0x0a
+mc_enable 0x20
+";
+
+fn lan_conf(address: SocketAddr) -> String {
+    let (ip, port) = (address.ip(), address.port());
+    format!(
+        r#"name "bmc"
+set_working_mc 0x20
+startlan 1
+  addr {ip} {port}
+  priv_limit admin
+  allowed_auths_callback none md2 md5 straight
+  allowed_auths_user none md2 md5 straight
+  allowed_auths_operator none md2 md5 straight
+  allowed_auths_admin none md2 md5 straight
+  guid a123456789abcdefa123456789abcdef
+endlan
+chassis_control "echo power:1 #"
+user 1 true "" "" user 10 none md2 md5 straight
+user 2 true "admin" "secret" admin 10 none md2 md5 straight
+"#
+    )
+}
+
+fn wait_for_pong(address: SocketAddr) -> Result<()> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    socket.connect(address)?;
+    socket.set_read_timeout(Some(Duration::from_millis(20)))?;
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(10) {
+        // ASF presence ping
+        let _ = socket.send(&[6, 0, 0xff, 6, 0, 0, 0x11, 0xbe, 0x80, 1, 0, 0]);
+        if socket.recv(&mut [0; 64]).is_ok() {
+            return Ok(());
+        }
+    }
+    Err("ipmi_sim does not answer".into())
+}
+
 /// A table in Markdown.
-fn print_head(protocol: Protocol) -> Result<()> {
+fn print_head(protocol: Protocol) {
     let title = match protocol {
         Protocol::Ipmi20 => "IPMI 2.0, suite 3",
         Protocol::Ipmi15 => "IPMI 1.5",
     };
     println!("| {title} | loss each way | got through | median, s | p95, s | datagrams sent |");
     println!("|---|---|---|---|---|---|");
-    Ok(())
 }
 
 fn print_row(contestant: &Contestant, loss: u32, calls: &[Call]) -> Result<()> {
