@@ -3,9 +3,10 @@
 #![no_main]
 
 use fence_agents_fuzz::reread;
+use ipmi_lan::command::{Command, SendMessage};
 use ipmi_lan::wire::{
-    Datagram, OpenSessionRequest, OpenSessionResponse, Packet20, PayloadType, Rakp1, Rakp2, Rakp3,
-    Rakp4, RequestMessage, ResponseMessage,
+    Datagram, NetworkFunction, OpenSessionRequest, OpenSessionResponse, Packet20, PayloadType,
+    Rakp1, Rakp2, Rakp3, Rakp4, RequestMessage, ResponseMessage,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -36,6 +37,20 @@ fn reread_payload(packet: &Packet20) {
 }
 
 fn reread_message(bytes: &[u8]) {
-    reread(bytes, RequestMessage::parse, RequestMessage::to_bytes);
-    reread(bytes, ResponseMessage::parse, ResponseMessage::to_bytes);
+    reread(bytes, ResponseMessage::parse_without_checksums, ResponseMessage::to_bytes);
+    let response = reread(bytes, ResponseMessage::parse, ResponseMessage::to_bytes);
+    if let Some(response) = response.filter(|it| is_send_message(it.network_function, it.command)) {
+        reread_message(&response.data);
+    }
+    let request = reread(bytes, RequestMessage::parse, RequestMessage::to_bytes);
+    if let Some(request) = request.filter(|it| is_send_message(it.network_function, it.command))
+        && let Some(bridged) = reread(&request.data, SendMessage::from_data, SendMessage::to_data)
+    {
+        reread_message(&bridged.message);
+    }
+}
+
+/// Then there is another message inside.
+fn is_send_message(network_function: NetworkFunction, command: u8) -> bool {
+    (network_function, command) == (SendMessage::NETWORK_FUNCTION, SendMessage::NUMBER)
 }

@@ -14,16 +14,17 @@ use std::fmt::Debug;
 
 use exchange::Side;
 use ipmi_lan::command::{
-    ChassisControl, ChassisStatus, CipherSuiteChunk, CloseSession, Command, DeviceId,
-    GetChannelAuthenticationCapabilities, GetChannelCipherSuites, GetChassisStatus, GetDeviceId,
-    GetSystemRestartCause, PowerControl, SetSessionPrivilegeLevel,
+    ActivateSession, ActivatedSession, Challenge, ChassisControl, ChassisStatus, CipherSuiteChunk,
+    CloseSession, Command, DeviceId, GetChannelAuthenticationCapabilities, GetChannelCipherSuites,
+    GetChassisStatus, GetDeviceId, GetSessionChallenge, GetSystemRestartCause, PowerControl,
+    SendMessage, SetSessionPrivilegeLevel,
 };
-use ipmi_lan::crypto::{RakpExchange, SessionKeys};
+use ipmi_lan::crypto::{Codes15, RakpExchange, SessionKeys};
 use ipmi_lan::wire::{
     Datagram, OpenSessionRequest, OpenSessionResponse, Rakp1, Rakp2, Rakp3, Rakp4, RequestMessage,
     ResponseMessage, Role, WireError,
 };
-use ipmi_lan::{CipherSuite, Password, Privilege, QuirkSet, Username};
+use ipmi_lan::{AuthenticationType, CipherSuite, Password, Privilege, QuirkSet, Username};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -57,6 +58,40 @@ proptest! {
     ) {
         prop_assert_eq!(RequestMessage::parse(&request.to_bytes()), Ok(request));
         prop_assert_eq!(ResponseMessage::parse(&response.to_bytes()), Ok(response));
+    }
+
+    #[test]
+    fn wrong_checksums_are_seen_and_may_be_passed_over(
+        response in valid::response(),
+        differences in any::<[u8; 2]>(),
+    ) {
+        let mut bytes = response.to_bytes();
+        let [head, tail] = differences;
+        bytes[2] = bytes[2].wrapping_add(head);
+        *bytes.last_mut().unwrap() ^= tail;
+        let is_right = differences == [0, 0];
+        let checked = ResponseMessage::parse(&bytes);
+        let expected = if is_right {
+            Ok(response.clone())
+        } else {
+            Err(WireError::Checksum { message: "IPMI response" })
+        };
+        prop_assert_eq!(checked, expected);
+        prop_assert_eq!(ResponseMessage::parse_without_checksums(&bytes), Ok(response));
+    }
+
+    #[test]
+    fn a_message_to_a_foreign_address_comes_out_of_send_message_as_it_went_in(
+        channel in 0..0x10_u8,
+        request in valid::request(),
+        response in valid::response(),
+    ) {
+        let bridged = SendMessage { channel, message: request.to_bytes() };
+        let taken = SendMessage::from_data(&bridged.to_data()).unwrap();
+        prop_assert_eq!(taken.channel, channel);
+        prop_assert_eq!(RequestMessage::parse(&taken.message), Ok(request));
+        let answer = bridged.parse_response(&response.to_bytes()).unwrap();
+        prop_assert_eq!(ResponseMessage::parse(&answer), Ok(response));
     }
 
     #[test]
@@ -111,6 +146,29 @@ proptest! {
     }
 
     #[test]
+    fn requests_of_ipmi_15_and_of_bridging_are_read_as_they_were_written(
+        challenge in valid::get_session_challenge(),
+        activate in valid::activate_session(),
+        send in valid::send_message(),
+    ) {
+        assert_request_is_read(&challenge);
+        assert_request_is_read(&activate);
+        assert_request_is_read(&send);
+    }
+
+    #[test]
+    fn responses_of_ipmi_15_and_of_bridging_are_read_as_they_were_written(
+        challenge in valid::challenge(),
+        activated in valid::activated_session(),
+        answer in vec(any::<u8>(), 0..64),
+    ) {
+        let (ask, activate) = (ask_for_challenge(), activate_session());
+        prop_assert_eq!(ask.parse_response(&challenge.to_data()), Ok(challenge));
+        prop_assert_eq!(activate.parse_response(&activated.to_data()), Ok(activated));
+        prop_assert_eq!(BRIDGE.parse_response(&answer), Ok(answer));
+    }
+
+    #[test]
     fn responses_of_commands_are_read_as_they_were_written(
         capabilities in valid::authentication_capabilities(),
         chunk in valid::cipher_suite_chunk(),
@@ -143,6 +201,22 @@ proptest! {
         prop_assert!(exchange.is_rakp3_genuine(&password, &exchange.rakp3_code(&password)));
         let key = exchange.session_integrity_key(&password, kg.as_ref());
         prop_assert!(key.is_rakp4_genuine(&key.rakp4_code()));
+    }
+
+    #[test]
+    fn who_knows_the_same_password_believes_packets_of_ipmi_15(
+        kind in valid::authentication_type(),
+        password in valid::password(),
+        session_id: u32,
+        sequence: u32,
+        message in vec(any::<u8>(), 0..=255),
+    ) {
+        let codes = Codes15::new(kind, &password);
+        let sent = Datagram::Ipmi15(codes.seal(session_id, sequence, message.clone())).to_bytes();
+        let Ok(Datagram::Ipmi15(packet)) = Datagram::parse(&sent) else { panic!("{sent:?}") };
+        prop_assert!(codes.is_genuine(&packet));
+        let told = (packet.session_id, packet.sequence, packet.payload);
+        prop_assert_eq!(told, (session_id, sequence, message));
     }
 
     #[test]
@@ -204,12 +278,28 @@ fn requests_without_data_are_read_from_nothing() {
 const CAPABILITIES: GetChannelAuthenticationCapabilities =
     GetChannelAuthenticationCapabilities { extended: true, privilege: Privilege::Administrator };
 const FIRST_SUITES: GetChannelCipherSuites = GetChannelCipherSuites { index: 0 };
+const BRIDGE: SendMessage = SendMessage { channel: 0, message: Vec::new() };
+
+fn ask_for_challenge() -> GetSessionChallenge {
+    let username = Username::new("operator").unwrap();
+    GetSessionChallenge { authentication: AuthenticationType::Md5, username }
+}
+
+fn activate_session() -> ActivateSession {
+    ActivateSession {
+        authentication: AuthenticationType::Md5,
+        privilege: Privilege::Operator,
+        challenge: [1; 16],
+        first_outbound_sequence: 1,
+    }
+}
 
 /// Reads the bytes as each thing there is. Most are not; what is must stay the same when written and read again.
 fn read_as_everything(bytes: &[u8]) {
     read_as(bytes, Datagram::parse, Datagram::to_bytes);
     read_as(bytes, RequestMessage::parse, RequestMessage::to_bytes);
     read_as(bytes, ResponseMessage::parse, ResponseMessage::to_bytes);
+    read_as(bytes, ResponseMessage::parse_without_checksums, ResponseMessage::to_bytes);
     read_as(bytes, OpenSessionRequest::parse, OpenSessionRequest::to_bytes);
     read_as(bytes, OpenSessionResponse::parse, OpenSessionResponse::to_bytes);
     read_as(bytes, Rakp1::parse, Rakp1::to_bytes);
@@ -229,6 +319,9 @@ fn read_as_requests(bytes: &[u8]) {
     read_as(bytes, GetChassisStatus::from_data, Command::to_data);
     read_as(bytes, GetSystemRestartCause::from_data, Command::to_data);
     read_as(bytes, GetDeviceId::from_data, Command::to_data);
+    read_as(bytes, GetSessionChallenge::from_data, Command::to_data);
+    read_as(bytes, ActivateSession::from_data, Command::to_data);
+    read_as(bytes, SendMessage::from_data, Command::to_data);
 }
 
 fn read_as_responses(bytes: &[u8]) {
@@ -241,6 +334,9 @@ fn read_as_responses(bytes: &[u8]) {
     read_as(bytes, |data| GetChassisStatus.parse_response(data), ChassisStatus::to_data);
     read_as(bytes, |data| GetSystemRestartCause.parse_response(data), |cause| cause.to_data());
     read_as(bytes, |data| GetDeviceId.parse_response(data), DeviceId::to_data);
+    read_as(bytes, |data| ask_for_challenge().parse_response(data), Challenge::to_data);
+    read_as(bytes, |data| activate_session().parse_response(data), ActivatedSession::to_data);
+    assert_eq!(BRIDGE.parse_response(bytes).as_deref(), Ok(bytes));
     assert_eq!(CloseSession { session_id: 1 }.parse_response(bytes), Ok(()));
     assert_eq!(ChassisControl(PowerControl::PowerDown).parse_response(bytes), Ok(()));
     // These write nothing that could be compared; they must only not panic.

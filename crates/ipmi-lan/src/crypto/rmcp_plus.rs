@@ -462,7 +462,7 @@ fn keyed<H: KeyInit>(key: &[u8]) -> H {
     H::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
 }
 
-/// What only a peer that has the keys can send, and no function here writes. `tests/golden.rs` has all else.
+/// What only a peer that has the keys can send, and no function here writes. `tests/golden` has all else.
 #[cfg(test)]
 mod tests {
     use super::*;

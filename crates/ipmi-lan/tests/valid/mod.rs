@@ -1,8 +1,8 @@
 //! Every message that there can be, field by field within its bounds.
 
 use ipmi_lan::command::{
-    AuthenticationCapabilities, ChassisStatus, CipherSuiteChunk, DeviceId, PowerControl,
-    RestartCause,
+    ActivateSession, ActivatedSession, AuthenticationCapabilities, Challenge, ChassisStatus,
+    CipherSuiteChunk, DeviceId, GetSessionChallenge, PowerControl, RestartCause, SendMessage,
 };
 use ipmi_lan::crypto::RakpExchange;
 use ipmi_lan::wire::{
@@ -42,8 +42,12 @@ prop_compose! {
 }
 
 fn authentication15() -> impl Strategy<Value = Authentication15> {
-    (select(AuthenticationType::ALL.to_vec()), any::<[u8; 16]>())
+    (authentication_type(), any::<[u8; 16]>())
         .prop_map(|(kind, code)| Authentication15::new(kind, code))
+}
+
+pub(crate) fn authentication_type() -> impl Strategy<Value = AuthenticationType> {
+    select(AuthenticationType::ALL.to_vec())
 }
 
 prop_compose! {
@@ -333,6 +337,60 @@ prop_compose! {
             null_user,
             anonymous_user,
         }
+    }
+}
+
+prop_compose! {
+    pub(crate) fn get_session_challenge()(
+        authentication in authentication_type(),
+        username in username_without_nul(),
+    ) -> GetSessionChallenge {
+        GetSessionChallenge { authentication, username }
+    }
+}
+
+/// A name that padding with NUL does not change (§22.16).
+fn username_without_nul() -> impl Strategy<Value = Username> {
+    vec(1..=255_u8, 0..=Username::MAX).prop_map(|name| Username::new(name).unwrap())
+}
+
+prop_compose! {
+    pub(crate) fn challenge()(
+        temporary_session_id: u32,
+        challenge: [u8; 16],
+    ) -> Challenge {
+        Challenge { temporary_session_id, challenge }
+    }
+}
+
+prop_compose! {
+    pub(crate) fn activate_session()(
+        authentication in authentication_type(),
+        privilege in privilege(),
+        challenge: [u8; 16],
+        first_outbound_sequence: u32,
+    ) -> ActivateSession {
+        ActivateSession { authentication, privilege, challenge, first_outbound_sequence }
+    }
+}
+
+prop_compose! {
+    pub(crate) fn activated_session()(
+        authentication in authentication_type(),
+        session_id: u32,
+        first_inbound_sequence: u32,
+        privilege in privilege(),
+    ) -> ActivatedSession {
+        ActivatedSession { authentication, session_id, first_inbound_sequence, privilege }
+    }
+}
+
+prop_compose! {
+    pub(crate) fn send_message()(
+        channel in 0..0x10_u8,
+        message in vec(any::<u8>(), 0..64),
+    ) -> SendMessage {
+        SendMessage { channel, message }
     }
 }
 
