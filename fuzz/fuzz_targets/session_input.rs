@@ -11,14 +11,14 @@ use std::num::NonZeroU8;
 use std::time::{Duration, Instant};
 
 use ipmi_lan::crypto::RakpExchange;
-use ipmi_lan::session::{Event, Input, Output, Session, SessionConfig};
+use ipmi_lan::session::{Event, Input, Output, Protocol, Session, SessionConfig};
 use ipmi_lan::wire::{
     Datagram, OpenSessionRequest, OpenSessionResponse, Packet15, Packet20, PayloadType, Rakp1,
     Rakp2, Rakp3, Rakp4, RequestMessage, ResponseMessage,
 };
 use ipmi_lan::{
     CipherSuite, CompletionCode, Kg, Password, Privilege, QuirkSet, RetryPolicy, RmcpPlusStatus,
-    Username,
+    Username, Workarounds,
 };
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
@@ -110,6 +110,8 @@ impl Network {
                     assert!(!self.has_failed, "a session that has ended sends nothing");
                     self.last_sent = Datagram::parse(&bytes).expect("it sends what can be parsed");
                 }
+                // Where the answers come in is not the session's matter.
+                Output::ChangePort => {}
                 Output::Event(Event::LoginFailed(_)) => {
                     assert!(!self.has_failed, "a login fails once");
                     self.has_failed = true;
@@ -229,11 +231,15 @@ fn answered_15(packet: &Packet15, answer: Answer) -> Option<Datagram> {
 
 fn config() -> SessionConfig {
     SessionConfig {
+        protocol: Protocol::Ipmi20,
         username: Username::new("admin").expect("it is short"),
         password: password(),
         kg: Some(Kg::new("not known to it").expect("it is short")),
         privilege: Privilege::Administrator,
+        authentication: None,
         cipher_suites: CipherSuite::ALL.to_vec(),
+        target: None,
+        workarounds: Workarounds::default(),
         retry: RetryPolicy::default(),
     }
 }
