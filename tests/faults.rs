@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bmc_sim::{EventKind, Power, User};
+use bmc_sim::{EventKind, Power, Protection, User};
 use ipmi_lan::command::PowerControl;
 use ipmi_lan::{CipherSuite, Kg, Privilege};
 
@@ -423,7 +423,7 @@ fn cycle(bmc: &Sim, lines: &[&str]) -> Run {
 /// The cipher suites of the sessions that were opened.
 fn suites(bmc: &Sim) -> Vec<CipherSuite> {
     let suite = |event| match event {
-        EventKind::SessionOpened { suite, .. } => Some(suite),
+        EventKind::SessionOpened { protection: Protection::Ipmi20(suite), .. } => Some(suite),
         _ => None,
     };
     bmc.happened().into_iter().filter_map(suite).collect()

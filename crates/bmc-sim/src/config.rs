@@ -2,7 +2,10 @@ use std::fmt;
 use std::time::Duration;
 
 use ipmi_lan::command::PowerControl;
-use ipmi_lan::{CipherSuite, CredentialError, Kg, Password, Privilege, QuirkSet, Username};
+use ipmi_lan::{
+    AuthenticationType, AuthenticationTypes, CipherSuite, CredentialError, Kg, Password, Privilege,
+    Quirk, QuirkSet, Username,
+};
 
 /// What a simulated BMC is like. [`Config::new`] gives one without peculiarities.
 #[derive(Clone, Debug)]
@@ -13,6 +16,10 @@ pub struct Config {
     pub kg: Option<Kg>,
     /// The GUID that RAKP 2 carries (IPMI 2.0 §13.21).
     pub guid: [u8; 16],
+    /// Its sessions of IPMI 1.5, if it has any.
+    pub ipmi15: Option<Ipmi15>,
+    /// Whether it has sessions of IPMI 2.0 (RMCP+).
+    pub ipmi20: bool,
     /// The cipher suites offered, in the order in which they are listed.
     pub cipher_suites: Vec<CipherSuite>,
     /// How long after its acknowledgement a Chassis Control command acts.
@@ -34,6 +41,17 @@ pub struct Config {
     pub quirks: QuirkSet,
     /// How it misbehaves.
     pub faults: Faults,
+}
+
+/// What sessions of IPMI 1.5 are like. [`Ipmi15::new`] gives those that are protected as well as they can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ipmi15 {
+    /// How they may be authenticated. [`AuthenticationType::Oem`] is offered where a quirk says so, too.
+    pub authentication_types: AuthenticationTypes,
+    /// Whether every packet is authenticated. Otherwise only the login is (IPMI 2.0 §22.13).
+    pub per_message_authentication: bool,
+    /// Whether commands of user level are authenticated, too. Otherwise they may come without code (IPMI 2.0 §22.13).
+    pub user_level_authentication: bool,
 }
 
 /// A satellite controller: it has a machine of its own, which is like that of the BMC and has its delays and faults.
@@ -107,6 +125,9 @@ pub struct Faults {
     pub no_restart_cause: bool,
     /// A repeated RAKP 1 gets a new random number, as on OpenBMC, and an answer to the old one is refused.
     pub new_random_for_each_rakp1: bool,
+    /// Get Channel Authentication Capabilities that asks for the extended data of IPMI 2.0 is refused (CCh), as some
+    /// BMCs of IPMI 1.5 do.
+    pub refuse_extended_capabilities: bool,
     /// So many times more, Get Chassis Status is answered "node busy" (C0h).
     pub busy_answers: u32,
     /// The next Chassis Control of this kind is executed, but its answer is lost. Then this is `None` again.
@@ -114,14 +135,16 @@ pub struct Faults {
 }
 
 impl Config {
-    /// A BMC of these users: on, both cipher suites, no Kg, commands that act at once, power cycles of one second,
-    /// 32 sessions, no satellites, no faults.
+    /// A BMC of these users: on, IPMI 2.0 only, both cipher suites, no Kg, commands that act at once, power cycles of
+    /// one second, 32 sessions, no satellites, no faults.
     #[must_use]
     pub fn new(users: Vec<User>) -> Self {
         Self {
             users,
             kg: None,
             guid: *b"simulated BMC 01",
+            ipmi15: None,
+            ipmi20: true,
             cipher_suites: CipherSuite::RECOMMENDED.to_vec(),
             power_delay: Duration::ZERO,
             cycle_off: Duration::from_secs(1),
@@ -132,6 +155,44 @@ impl Config {
             bridged_answers: BridgedAnswers::default(),
             quirks: QuirkSet::NONE,
             faults: Faults::default(),
+        }
+    }
+}
+
+impl Config {
+    /// How sessions of IPMI 1.5 may be authenticated.
+    pub(crate) fn authentication_types(&self) -> AuthenticationTypes {
+        let Some(ipmi15) = self.ipmi15 else { return AuthenticationTypes::default() };
+        let is_oem =
+            [Quirk::Supermicro, Quirk::Quanta].into_iter().any(|quirk| self.quirks.contains(quirk));
+        let is_offered = |kind: &AuthenticationType| {
+            ipmi15.authentication_types.contains(*kind)
+                || is_oem && *kind == AuthenticationType::Oem
+        };
+        AuthenticationType::ALL.into_iter().filter(is_offered).collect()
+    }
+
+    /// Whether the BMC says that every packet is authenticated. Two quirks are about its not meaning what it says.
+    pub(crate) fn has_per_message_authentication(&self) -> bool {
+        let is_meant_otherwise = [Quirk::ForcePerMsg, Quirk::UnexpectedAuth]
+            .into_iter()
+            .any(|quirk| self.quirks.contains(quirk));
+        self.ipmi15.is_none_or(|ipmi15| ipmi15.per_message_authentication && !is_meant_otherwise)
+    }
+
+    /// Whether commands of user level must be authenticated, too.
+    pub(crate) fn has_user_level_authentication(&self) -> bool {
+        self.ipmi15.is_none_or(|ipmi15| ipmi15.user_level_authentication)
+    }
+}
+
+impl Ipmi15 {
+    /// Sessions of these types, with every packet authenticated.
+    pub fn new(authentication_types: impl IntoIterator<Item = AuthenticationType>) -> Self {
+        Self {
+            authentication_types: authentication_types.into_iter().collect(),
+            per_message_authentication: true,
+            user_level_authentication: true,
         }
     }
 }
@@ -158,6 +219,11 @@ impl Place {
 }
 
 impl User {
+    /// Whether it is the null user, or the anonymous one.
+    pub(crate) fn is_nameless(&self) -> bool {
+        self.name.as_bytes().is_empty()
+    }
+
     /// An enabled user who may do everything.
     ///
     /// # Errors

@@ -2,7 +2,9 @@ use std::fmt;
 use std::time::Instant;
 
 use ipmi_lan::command::PowerControl;
-use ipmi_lan::{CipherSuite, CompletionCode, Privilege, RmcpPlusStatus, Username};
+use ipmi_lan::{
+    AuthenticationType, CipherSuite, CompletionCode, Privilege, RmcpPlusStatus, Username,
+};
 
 use crate::{Place, Power};
 
@@ -18,12 +20,12 @@ pub struct Event {
 /// Something that happened to a BMC. Its text is one line, whatever a client has sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// A login succeeded: RAKP 4 was sent.
+    /// A login succeeded: RAKP 4 was sent, or Activate Session answered.
     SessionOpened {
         /// Who logged in.
         user: Username,
-        /// With which cipher suite.
-        suite: CipherSuite,
+        /// What protects the session.
+        protection: Protection,
         /// The highest privilege level that the session may reach.
         privilege: Privilege,
     },
@@ -32,7 +34,7 @@ pub enum EventKind {
         /// Who it was, as far as it was known by then.
         user: Option<Username>,
         /// Why.
-        status: RmcpPlusStatus,
+        reason: RefusalReason,
     },
     /// A login was given up by the console, which said so in RAKP 3.
     LoginAbandoned {
@@ -100,16 +102,41 @@ impl EventKind {
     }
 }
 
+/// What protects a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// A session of IPMI 1.5, with its login authenticated so.
+    Ipmi15(AuthenticationType),
+    /// A session of IPMI 2.0 with this cipher suite.
+    Ipmi20(CipherSuite),
+}
+
+/// Why a login was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalReason {
+    /// A message of IPMI 2.0 was answered so.
+    Status(RmcpPlusStatus),
+    /// A command of IPMI 1.5 was answered so.
+    Completion {
+        /// Its name in the specification.
+        command: &'static str,
+        /// How it was answered.
+        completion: CompletionCode,
+    },
+    /// Activate Session of IPMI 1.5 had a wrong authentication code or challenge, and was not answered.
+    WrongCode,
+}
+
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SessionOpened { user, suite, privilege } => {
-                write!(f, "session opened: user {user:?}, cipher suite {suite}, up to {privilege}")
+            Self::SessionOpened { user, protection, privilege } => {
+                write!(f, "session opened: user {user:?}, {protection}, up to {privilege}")
             }
-            Self::SessionRefused { user: Some(user), status } => {
-                write!(f, "session refused: user {user:?}, {status}")
+            Self::SessionRefused { user: Some(user), reason } => {
+                write!(f, "session refused: user {user:?}, {reason}")
             }
-            Self::SessionRefused { user: None, status } => write!(f, "session refused: {status}"),
+            Self::SessionRefused { user: None, reason } => write!(f, "session refused: {reason}"),
             Self::LoginAbandoned { user, status } => {
                 write!(f, "login given up by the console: user {user:?}, {status}")
             }
@@ -133,6 +160,25 @@ impl fmt::Display for EventKind {
             Self::Reset => f.write_str("machine was reset"),
             Self::DiagnosticInterrupt => f.write_str("machine got a diagnostic interrupt"),
             Self::AtSatellite { place, event } => write!(f, "satellite {place}: {event}"),
+        }
+    }
+}
+
+impl fmt::Display for Protection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ipmi15(authentication) => write!(f, "IPMI 1.5 with {authentication}"),
+            Self::Ipmi20(suite) => write!(f, "cipher suite {suite}"),
+        }
+    }
+}
+
+impl fmt::Display for RefusalReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => status.fmt(f),
+            Self::Completion { command, completion } => write!(f, "{command}: {completion}"),
+            Self::WrongCode => f.write_str("wrong authentication code, not answered"),
         }
     }
 }

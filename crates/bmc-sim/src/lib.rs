@@ -16,8 +16,8 @@ mod network;
 mod server;
 
 pub use bmc::{Bmc, DatagramCounts};
-pub use config::{BridgedAnswers, Config, Faults, Place, Power, Satellite, User};
-pub use event::{Event, EventKind};
+pub use config::{BridgedAnswers, Config, Faults, Ipmi15, Place, Power, Satellite, User};
+pub use event::{Event, EventKind, Protection, RefusalReason};
 pub use link::{Link, LinkConfig, LinkCounts, Traffic};
 pub use network::{Network, NetworkConfig};
 pub use server::{Server, StartError};

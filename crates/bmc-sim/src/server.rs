@@ -143,7 +143,7 @@ async fn serve(socket: UdpSocket, shared: Arc<Shared>) {
         match socket.recv_from(&mut buffer).await {
             Ok((length, peer)) => {
                 let datagram = buffer.get(..length).unwrap_or_default();
-                let answers = shared.bmc().handle(Instant::now(), datagram);
+                let answers = shared.bmc().handle_from(Instant::now(), peer, datagram);
                 shared.changed.notify_waiters();
                 send(&socket, peer, &answers).await;
             }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::process::Output;
 use std::time::Duration;
 
-use bmc_sim::{Config, EventKind, Power, Server, User};
+use bmc_sim::{Config, EventKind, Power, Protection, RefusalReason, Server, User};
 use ipmi_lan::command::PowerControl;
 use ipmi_lan::{CipherSuite, CompletionCode, Kg, Privilege, RmcpPlusStatus};
 use tokio::process::Command;
@@ -114,7 +114,7 @@ async fn ipmitool_is_limited_to_the_privilege_of_its_user() {
         &bmc,
         &EventKind::SessionRefused {
             user: Some(user().name),
-            status: RmcpPlusStatus::UNAUTHORIZED_ROLE,
+            reason: RefusalReason::Status(RmcpPlusStatus::UNAUTHORIZED_ROLE),
         }
     ));
     assert_eq!(bmc.power(), Power::On);
@@ -242,7 +242,8 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn opened(suite: CipherSuite, privilege: Privilege) -> EventKind {
-    EventKind::SessionOpened { user: user().name, suite, privilege }
+    let protection = Protection::Ipmi20(suite);
+    EventKind::SessionOpened { user: user().name, protection, privilege }
 }
 
 fn has_event(bmc: &Server, kind: &EventKind) -> bool {

@@ -116,8 +116,15 @@ impl Password {
         Zeroizing::new(self.0.as_bytes().first_chunk().copied().unwrap_or_default())
     }
 
+    /// Whether it is the empty one.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.as_bytes().iter().all(|byte| *byte == 0)
+    }
+
     /// Whether IPMI 1.5 cannot carry all of it.
-    pub(crate) fn is_longer_than_15_carries(&self) -> bool {
+    #[must_use]
+    pub fn is_longer_than_15_carries(&self) -> bool {
         self.0.as_bytes().iter().skip(Self::MAX_15).any(|byte| *byte != 0)
     }
 

@@ -1,27 +1,31 @@
 use std::time::Instant;
 
 use ipmi_lan::command::{
-    AuthenticationCapabilities, ChassisControl, ChassisStatus, CipherSuiteChunk, CloseSession,
-    Command, DeviceId, GetChannelAuthenticationCapabilities, GetChannelCipherSuites,
-    GetChassisStatus, GetDeviceId, GetSystemRestartCause, PowerControl, SendMessage,
-    SetSessionPrivilegeLevel,
+    ActivateSession, AuthenticationCapabilities, ChassisControl, ChassisStatus, CipherSuiteChunk,
+    CloseSession, Command, DeviceId, GetChannelAuthenticationCapabilities, GetChannelCipherSuites,
+    GetChassisStatus, GetDeviceId, GetSessionChallenge, GetSystemRestartCause, PowerControl,
+    SendMessage, SetSessionPrivilegeLevel,
 };
 use ipmi_lan::wire::{Address, RequestMessage, ResponseMessage, WireError};
-use ipmi_lan::{AuthenticationTypes, CompletionCode, Privilege};
+use ipmi_lan::{AuthenticationTypes, CompletionCode, Privilege, Quirk};
 use rand::rngs::StdRng;
 
 use super::chassis::Chassis;
 use super::satellite::Satellites;
-use crate::{Config, Event, EventKind, Faults, Power};
+use crate::{Config, Event, EventKind, Faults, Power, User};
 
 /// The number of the LAN channel.
 const CHANNEL: u8 = 1;
 /// Request data length invalid (IPMI 2.0 §5.2, table 5-2).
-pub(super) const DATA_LENGTH_INVALID: CompletionCode = CompletionCode(0xc7);
+const DATA_LENGTH_INVALID: CompletionCode = CompletionCode(0xc7);
 /// Command invalid for given LUN (IPMI 2.0 §5.2, table 5-2).
 const INVALID_FOR_LUN: CompletionCode = CompletionCode(0xc2);
 /// The device id of the BMC; that of a satellite is its address.
 const DEVICE_ID: u8 = 0x20;
+
+/// The version in Get Device Id: a binary coded decimal, the minor number first (IPMI 2.0 §20.1).
+const IPMI_1_5: u8 = 0x51;
+const IPMI_2_0: u8 = 0x02;
 
 /// The data of a successful answer, or the code of the other kind.
 pub(super) type Answer = Result<Vec<u8>, CompletionCode>;
@@ -38,8 +42,11 @@ pub(super) struct System {
 /// A request that the BMC knows.
 #[derive(Clone)]
 pub(super) enum Request {
-    AuthenticationCapabilities,
+    AuthenticationCapabilities(GetChannelAuthenticationCapabilities),
     CipherSuites(GetChannelCipherSuites),
+    SessionChallenge(GetSessionChallenge),
+    /// What it asks for depends on the challenge, and is read with it.
+    ActivateSession,
     DeviceId,
     /// `None` asks for the level without changing it (IPMI 2.0 §22.18).
     SetPrivilege(Option<Privilege>),
@@ -59,11 +66,15 @@ impl Request {
             (
                 GetChannelAuthenticationCapabilities::NETWORK_FUNCTION,
                 GetChannelAuthenticationCapabilities::NUMBER,
-            ) => parsed(message, |_: GetChannelAuthenticationCapabilities| {
-                Self::AuthenticationCapabilities
-            }),
+            ) => parsed(message, Self::AuthenticationCapabilities),
             (GetChannelCipherSuites::NETWORK_FUNCTION, GetChannelCipherSuites::NUMBER) => {
                 parsed(message, Self::CipherSuites)
+            }
+            (GetSessionChallenge::NETWORK_FUNCTION, GetSessionChallenge::NUMBER) => {
+                parsed(message, Self::SessionChallenge)
+            }
+            (ActivateSession::NETWORK_FUNCTION, ActivateSession::NUMBER) => {
+                Ok(Self::ActivateSession)
             }
             (GetDeviceId::NETWORK_FUNCTION, GetDeviceId::NUMBER) => Ok(Self::DeviceId),
             (SetSessionPrivilegeLevel::NETWORK_FUNCTION, SetSessionPrivilegeLevel::NUMBER) => {
@@ -96,9 +107,11 @@ impl Request {
     /// The lowest level that may ask this (IPMI 2.0 appendix G).
     pub(super) fn privilege(&self) -> Privilege {
         match self {
-            Self::AuthenticationCapabilities | Self::CipherSuites(_) | Self::CloseSession(_) => {
-                Privilege::Callback
-            }
+            Self::AuthenticationCapabilities(_)
+            | Self::CipherSuites(_)
+            | Self::SessionChallenge(_)
+            | Self::ActivateSession
+            | Self::CloseSession(_) => Privilege::Callback,
             Self::DeviceId | Self::SetPrivilege(_) | Self::ChassisStatus | Self::RestartCause => {
                 Privilege::User
             }
@@ -109,8 +122,10 @@ impl Request {
 
     fn name(&self) -> &'static str {
         match self {
-            Self::AuthenticationCapabilities => GetChannelAuthenticationCapabilities::NAME,
+            Self::AuthenticationCapabilities(_) => GetChannelAuthenticationCapabilities::NAME,
             Self::CipherSuites(_) => GetChannelCipherSuites::NAME,
+            Self::SessionChallenge(_) => GetSessionChallenge::NAME,
+            Self::ActivateSession => ActivateSession::NAME,
             Self::DeviceId => GetDeviceId::NAME,
             Self::SetPrivilege(_) => SetSessionPrivilegeLevel::NAME,
             Self::CloseSession(_) => CloseSession::NAME,
@@ -159,11 +174,17 @@ impl System {
     ) -> Option<ResponseMessage> {
         let request = Request::parse(message);
         let answer = match &request {
-            Ok(Request::AuthenticationCapabilities) => Ok(self.authentication_capabilities()),
+            Ok(Request::AuthenticationCapabilities(query)) => {
+                self.authentication_capabilities(*query)
+            }
             Ok(Request::CipherSuites(_)) if self.config.faults.ignore_cipher_suite_query => {
                 return None;
             }
-            Ok(Request::CipherSuites(query)) => Ok(self.cipher_suites(*query)),
+            Ok(Request::CipherSuites(query)) => self.cipher_suites(*query),
+            // Where there are sessions of IPMI 1.5, these do not come here.
+            Ok(Request::SessionChallenge(_) | Request::ActivateSession) => {
+                Err(CompletionCode::INVALID_COMMAND)
+            }
             Ok(_) => Err(CompletionCode::INSUFFICIENT_PRIVILEGE),
             Err(completion) => Err(*completion),
         };
@@ -171,36 +192,38 @@ impl System {
         Some(response(message, answer))
     }
 
-    /// What is offered before a login (IPMI 2.0 §22.13): sessions of IPMI 2.0 only.
-    pub(super) fn authentication_capabilities(&self) -> Vec<u8> {
-        let has_user = |is_named| {
-            self.config.users.iter().any(|user| user.name.as_bytes().is_empty() != is_named)
-        };
-        AuthenticationCapabilities {
-            channel: CHANNEL,
-            authentication_types: AuthenticationTypes::default(),
-            ipmi20: true,
-            ipmi15: false,
-            kg_set: self.config.kg.is_some(),
-            per_message_authentication_disabled: false,
-            user_level_authentication_disabled: false,
-            named_users: has_user(true),
-            null_user: has_user(false),
-            anonymous_user: false,
+    /// What is offered before a login (IPMI 2.0 §22.13). The extended data is not sent to who did not ask for it, nor
+    /// by who has nothing to say in it.
+    pub(super) fn authentication_capabilities(
+        &self,
+        query: GetChannelAuthenticationCapabilities,
+    ) -> Answer {
+        let config = &self.config;
+        if query.extended && config.faults.refuse_extended_capabilities {
+            return Err(CompletionCode::INVALID_DATA_FIELD);
         }
-        .to_data(true)
+        let capabilities = if config.quirks.contains(Quirk::AuthCap) {
+            untrue(capabilities(config))
+        } else {
+            capabilities(config)
+        };
+        Ok(capabilities.to_data(query.extended && config.ipmi20))
     }
 
     /// One chunk of the cipher suite records (IPMI 2.0 §22.15).
-    pub(super) fn cipher_suites(&self, query: GetChannelCipherSuites) -> Vec<u8> {
+    pub(super) fn cipher_suites(&self, query: GetChannelCipherSuites) -> Answer {
+        if !self.config.ipmi20 {
+            return Err(CompletionCode::INVALID_COMMAND);
+        }
         let records: Vec<u8> =
             self.config.cipher_suites.iter().copied().flat_map(CipherSuiteChunk::record).collect();
         let chunk = records.chunks(CipherSuiteChunk::FULL).nth(usize::from(query.index));
-        CipherSuiteChunk { channel: CHANNEL, records: chunk.unwrap_or_default().to_vec() }.to_data()
+        let records = chunk.unwrap_or_default().to_vec();
+        Ok(CipherSuiteChunk { channel: CHANNEL, records }.to_data())
     }
 
     pub(super) fn device_id(&self) -> Vec<u8> {
-        device_id(DEVICE_ID)
+        device_id(DEVICE_ID, &self.config)
     }
 
     pub(super) fn chassis_status(&mut self) -> Answer {
@@ -226,6 +249,17 @@ impl System {
             self.satellites.pass_on(now, message, bridged, &mut self.config, &mut self.events);
         self.log(now, answers.event_of_send_message());
         answers
+    }
+
+    /// A response with its checksums, or with wrong ones.
+    pub(super) fn message_bytes(&self, response: &ResponseMessage) -> Vec<u8> {
+        let mut bytes = response.to_bytes();
+        if self.config.quirks.contains(Quirk::NoChecksumCheck) {
+            // The first stands behind two bytes, the second at the end (IPMI 2.0 §13.8).
+            bytes.iter_mut().skip(2).take(1).for_each(|checksum| *checksum ^= 0xff);
+            bytes.iter_mut().next_back().into_iter().for_each(|checksum| *checksum ^= 0xff);
+        }
+        bytes
     }
 
     pub(super) fn log(&mut self, at: Instant, kind: EventKind) {
@@ -265,14 +299,14 @@ impl Answers {
     }
 }
 
-pub(super) fn device_id(id: u8) -> Vec<u8> {
+pub(super) fn device_id(id: u8, config: &Config) -> Vec<u8> {
     DeviceId {
         device_id: id,
         device_revision: 1,
         firmware_major: 1,
         firmware_minor: 0,
         update_in_progress: false,
-        ipmi_version: 0x02,
+        ipmi_version: if config.ipmi20 { IPMI_2_0 } else { IPMI_1_5 },
         manufacturer: 0,
         product: 0,
     }
@@ -356,8 +390,41 @@ fn parsed<C: Command>(
     message: &RequestMessage,
     request: impl FnOnce(C) -> Request,
 ) -> Result<Request, CompletionCode> {
-    C::from_data(&message.data).map(request).map_err(|error| match error {
+    C::from_data(&message.data).map(request).map_err(completion_of)
+}
+
+/// How a request is answered that is no proper one.
+pub(super) fn completion_of(error: WireError) -> CompletionCode {
+    match error {
         WireError::Truncated { .. } => DATA_LENGTH_INVALID,
         WireError::Field { .. } | WireError::Checksum { .. } => CompletionCode::INVALID_DATA_FIELD,
-    })
+    }
+}
+
+fn capabilities(config: &Config) -> AuthenticationCapabilities {
+    let has_user = |is_meant: fn(&User) -> bool| config.users.iter().any(is_meant);
+    AuthenticationCapabilities {
+        channel: CHANNEL,
+        authentication_types: config.authentication_types(),
+        ipmi20: config.ipmi20,
+        ipmi15: config.ipmi15.is_some(),
+        kg_set: config.kg.is_some(),
+        per_message_authentication_disabled: !config.has_per_message_authentication(),
+        user_level_authentication_disabled: !config.has_user_level_authentication(),
+        named_users: has_user(|user| !user.is_nameless()),
+        null_user: has_user(|user| user.is_nameless() && !user.password.is_empty()),
+        anonymous_user: has_user(|user| user.is_nameless() && user.password.is_empty()),
+    }
+}
+
+/// The versions are true, and how packets are authenticated; all else is not ([`Quirk::AuthCap`]).
+fn untrue(capabilities: AuthenticationCapabilities) -> AuthenticationCapabilities {
+    AuthenticationCapabilities {
+        authentication_types: AuthenticationTypes::default(),
+        kg_set: !capabilities.kg_set,
+        named_users: !capabilities.named_users,
+        null_user: !capabilities.null_user,
+        anonymous_user: !capabilities.anonymous_user,
+        ..capabilities
+    }
 }

@@ -8,9 +8,10 @@ use ipmi_lan::{CipherSuite, Kg, Privilege, QuirkSet, RmcpPlusStatus, Username};
 use rand::Rng;
 
 use super::command::System;
-use super::session::ActiveSession;
+use super::seal::{Seal, Seal20};
+use super::session::{Account, ActiveSession};
 use super::{Bmc, Session, State};
-use crate::{Config, EventKind, User};
+use crate::{Config, EventKind, Protection, RefusalReason, User};
 
 /// Open Session was answered: which user it is for comes with RAKP 1.
 #[derive(Clone, Copy)]
@@ -23,6 +24,7 @@ pub(super) struct OpenedSession {
 
 /// RAKP 2 was sent: RAKP 3 will show whether the console knows the password.
 pub(super) struct ExpectRakp3 {
+    opened: OpenedSession,
     request: Rakp1,
     answer: Rakp2,
     exchange: RakpExchange,
@@ -56,7 +58,7 @@ impl Bmc {
                 algorithms,
             },
             Err(status) => {
-                self.system.log(now, EventKind::SessionRefused { user: None, status });
+                self.log_refused_status(now, None, status);
                 let console_session_id = Some(console_session_id);
                 OpenSessionResponse::Refused { tag, status, console_session_id }
             }
@@ -69,7 +71,7 @@ impl Bmc {
         let tag = request.tag;
         Some(self.accept_rakp1(now, request).unwrap_or_else(|refusal| {
             let Refusal { status, user, console_session_id } = refusal;
-            self.system.log(now, EventKind::SessionRefused { user, status });
+            self.log_refused_status(now, user, status);
             Rakp2::Refused { tag, status, console_session_id }
         }))
     }
@@ -84,7 +86,7 @@ impl Bmc {
         let tag = request.tag;
         Some(self.accept_rakp3(now, request).unwrap_or_else(|refusal| {
             let Refusal { status, user, console_session_id } = refusal;
-            self.system.log(now, EventKind::SessionRefused { user, status });
+            self.log_refused_status(now, user, status);
             Rakp4::Refused { tag, status, console_session_id }
         }))
     }
@@ -104,15 +106,15 @@ impl Bmc {
             limit: request.privilege,
         };
         let id = self.unused_session_id();
-        let state = State::ExpectRakp1;
-        self.sessions.insert(id, Session { last_used: now, opened, state });
+        let state = State::ExpectRakp1(opened);
+        self.sessions.insert(id, Session { last_used: now, state });
         Ok(id)
     }
 
     fn accept_rakp1(&mut self, now: Instant, request: Rakp1) -> Result<Rakp2, Refusal> {
         let id = request.bmc_session_id;
         let session = self.sessions.get_mut(&id).ok_or(Refusal::no_such_session())?;
-        match &session.state {
+        let opened = match &session.state {
             State::Active(_) => return Err(Refusal::no_such_session()),
             State::ExpectRakp3(waiting)
                 if waiting.request == request
@@ -120,9 +122,9 @@ impl Bmc {
             {
                 return Ok(waiting.answer.clone());
             }
-            State::ExpectRakp3(_) | State::ExpectRakp1 => (),
-        }
-        let opened = session.opened;
+            State::ExpectRakp3(waiting) => waiting.opened,
+            State::ExpectRakp1(opened) => *opened,
+        };
         match find_user(&self.system.config, &opened, &request) {
             Ok(user) => {
                 let expected = opened.accept(request, user, &mut self.system);
@@ -141,14 +143,14 @@ impl Bmc {
     fn accept_rakp3(&mut self, now: Instant, request: Rakp3) -> Result<Rakp4, Refusal> {
         let id = request.bmc_session_id;
         let session = self.sessions.get_mut(&id).ok_or(Refusal::no_such_session())?;
-        let opened = session.opened;
         let waiting = match &session.state {
             State::ExpectRakp3(waiting) => waiting,
             State::Active(active) => {
-                return active.repeated_rakp4(&request).ok_or(Refusal::no_such_session());
+                return repeated_rakp4(active, &request).ok_or(Refusal::no_such_session());
             }
-            State::ExpectRakp1 => return Err(Refusal::no_such_session()),
+            State::ExpectRakp1(_) => return Err(Refusal::no_such_session()),
         };
+        let opened = waiting.opened;
         let user = waiting.user.name;
         if !waiting.exchange.is_rakp3_genuine(&waiting.user.password, &request.code) {
             self.sessions.remove(&id);
@@ -158,9 +160,14 @@ impl Bmc {
         let (active, answer) = waiting.accept(request, self.system.config.kg.as_ref());
         session.state = State::Active(Box::new(active));
         session.last_used = now;
-        let suite = opened.suite;
-        self.system.log(now, EventKind::SessionOpened { user, suite, privilege });
+        let protection = Protection::Ipmi20(opened.suite);
+        self.system.log(now, EventKind::SessionOpened { user, protection, privilege });
         Ok(answer)
+    }
+
+    fn log_refused_status(&mut self, now: Instant, user: Option<Username>, status: RmcpPlusStatus) {
+        let reason = RefusalReason::Status(status);
+        self.system.log(now, EventKind::SessionRefused { user, reason });
     }
 
     /// Only a login can be given up so: nothing vouches for the message, and it must not end a session.
@@ -176,10 +183,11 @@ impl Bmc {
     }
 
     /// 0 is for packets outside a session (IPMI 2.0 §13.18).
-    fn unused_session_id(&mut self) -> u32 {
+    pub(super) fn unused_session_id(&mut self) -> u32 {
         loop {
             let id = self.system.rng.next_u32();
-            if id != 0 && !self.sessions.contains_key(&id) {
+            let is_of_challenge = self.challenges.iter().any(|challenge| challenge.is_for(id));
+            if id != 0 && !is_of_challenge && !self.sessions.contains_key(&id) {
                 return id;
             }
         }
@@ -208,7 +216,7 @@ impl OpenedSession {
             bmc_guid: system.config.guid,
             code: exchange.rakp2_code(&user.password),
         };
-        ExpectRakp3 { request, answer, exchange, user }
+        ExpectRakp3 { opened: self, request, answer, exchange, user }
     }
 
     fn refusal(self, status: RmcpPlusStatus, user: Username) -> Refusal {
@@ -225,19 +233,29 @@ impl ExpectRakp3 {
             console_session_id: self.exchange.console_session_id,
             code: integrity_key.rakp4_code(),
         };
-        let active = ActiveSession::new(
-            self.exchange.clone(),
-            integrity_key.session_keys(QuirkSet::NONE),
-            self.user.max_privilege,
-            (request, answer.clone()),
-        );
-        (active, answer)
+        let keys = integrity_key.session_keys(QuirkSet::NONE);
+        let seal = Seal20::new(&self.exchange, keys, (request, answer.clone()));
+        let account = Account {
+            session_id: self.exchange.bmc_session_id,
+            user: self.user.name,
+            user_limit: self.user.max_privilege,
+            session_limit: self.exchange.role.privilege,
+        };
+        (ActiveSession::new(Seal::Ipmi20(Box::new(seal)), account), answer)
     }
 }
 
 impl Refusal {
     fn no_such_session() -> Self {
         Self { status: RmcpPlusStatus::INVALID_SESSION_ID, user: None, console_session_id: None }
+    }
+}
+
+/// RAKP 4 once more, if this is the RAKP 3 that it answered.
+fn repeated_rakp4(active: &ActiveSession, request: &Rakp3) -> Option<Rakp4> {
+    match active.seal() {
+        Seal::Ipmi15(_) => None,
+        Seal::Ipmi20(seal) => seal.repeated_rakp4(request),
     }
 }
 

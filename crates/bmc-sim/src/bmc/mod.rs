@@ -1,27 +1,37 @@
 mod chassis;
 mod command;
 mod login;
+mod login15;
 mod satellite;
+mod seal;
 mod session;
 #[cfg(test)]
 mod tests;
 mod window;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
-use ipmi_lan::wire::{Datagram, Packet15, Packet20, PayloadType, PresencePong, RequestMessage};
+use ipmi_lan::wire::{
+    Authentication15, Datagram, Packet15, Packet20, PayloadType, PresencePong, RequestMessage,
+};
 use rand::rngs::StdRng;
 
 use crate::{Config, Event, EventKind, Faults, Place, Power};
 use chassis::Chassis;
-use command::System;
+use command::{Request, System};
 use login::{ExpectRakp3, OpenedSession};
+use login15::OutstandingChallenge;
 use satellite::Satellites;
+use seal::{Seal, Seal15};
 use session::ActiveSession;
 
 /// The tag of a presence ping that wants no answer (ASF 2.0 §3.2.2.3).
 const NO_PONG_WANTED: u8 = 0xff;
+
+/// Where datagrams come from when nobody says so.
+const ANY_PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A simulated BMC, and the machine that it watches over.
 ///
@@ -31,6 +41,8 @@ pub struct Bmc {
     system: System,
     /// By the id that the BMC gave it.
     sessions: BTreeMap<u32, Session>,
+    /// The oldest first.
+    challenges: VecDeque<OutstandingChallenge>,
     datagrams: DatagramCounts,
 }
 
@@ -46,12 +58,11 @@ pub struct DatagramCounts {
 /// A session, half-open ones included.
 struct Session {
     last_used: Instant,
-    opened: OpenedSession,
     state: State,
 }
 
 enum State {
-    ExpectRakp1,
+    ExpectRakp1(OpenedSession),
     ExpectRakp3(Box<ExpectRakp3>),
     Active(Box<ActiveSession>),
 }
@@ -65,6 +76,7 @@ impl Bmc {
         Self {
             system: System { config, rng, chassis, satellites, events: Vec::new() },
             sessions: BTreeMap::new(),
+            challenges: VecDeque::new(),
             datagrams: DatagramCounts::default(),
         }
     }
@@ -72,12 +84,18 @@ impl Bmc {
     /// What it answers to a datagram that arrives now. What it cannot make sense of, or does not believe, it drops
     /// without an answer.
     pub fn handle(&mut self, now: Instant, datagram: &[u8]) -> Vec<Vec<u8>> {
+        self.handle_from(now, ANY_PEER, datagram)
+    }
+
+    /// The same, for BMCs that care where a datagram comes from: those with
+    /// [`Quirk::NewPort`](ipmi_lan::Quirk::NewPort).
+    pub fn handle_from(&mut self, now: Instant, peer: SocketAddr, datagram: &[u8]) -> Vec<Vec<u8>> {
         self.advance(now);
         self.datagrams.received += 1;
         if self.system.config.faults.silent {
             return Vec::new();
         }
-        let answers = Datagram::parse(datagram).map(|datagram| self.answer(now, datagram));
+        let answers = Datagram::parse(datagram).map(|datagram| self.answer(now, peer, datagram));
         let answers: Vec<_> = answers.iter().flatten().map(Datagram::to_bytes).collect();
         self.datagrams.sent += u64::try_from(answers.len()).unwrap_or(u64::MAX);
         answers
@@ -116,6 +134,8 @@ impl Bmc {
         let before = self.sessions.len();
         self.sessions
             .retain(|_, session| now.saturating_duration_since(session.last_used) < timeout);
+        self.challenges
+            .retain(|challenge| now.saturating_duration_since(challenge.since) < timeout);
         for _ in self.sessions.len()..before {
             self.system.log(now, EventKind::SessionExpired);
         }
@@ -141,42 +161,71 @@ impl Bmc {
         self.datagrams
     }
 
-    fn answer(&mut self, now: Instant, datagram: Datagram) -> Vec<Datagram> {
+    fn answer(&mut self, now: Instant, peer: SocketAddr, datagram: Datagram) -> Vec<Datagram> {
+        match datagram {
+            Datagram::Ipmi15(Packet15 { session_id, .. })
+            | Datagram::Ipmi20(Packet20 { session_id, .. })
+                if self.sessions.contains_key(&session_id) =>
+            {
+                self.answer_in_session(now, session_id, &datagram).unwrap_or_default()
+            }
+            _ => self.answer_outside_session(now, peer, datagram).into_iter().collect(),
+        }
+    }
+
+    fn answer_outside_session(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        datagram: Datagram,
+    ) -> Option<Datagram> {
+        let config = &self.system.config;
         match datagram {
             Datagram::PresencePing(ping) if ping.tag != NO_PONG_WANTED => {
-                vec![Datagram::PresencePong(PresencePong { tag: ping.tag, ipmi: true })]
+                Some(Datagram::PresencePong(PresencePong { tag: ping.tag, ipmi: true }))
             }
-            Datagram::PresencePing(_) | Datagram::PresencePong(_) => Vec::new(),
-            Datagram::Ipmi15(packet) => {
-                self.answer15(now, &packet).into_iter().map(Datagram::Ipmi15).collect()
+            Datagram::Ipmi15(packet) if packet.session_id == 0 => {
+                self.answer_outside_session15(now, peer, &packet).map(Datagram::Ipmi15)
             }
-            Datagram::Ipmi20(packet) if packet.session_id == 0 => self
-                .answer_outside_session(now, &packet)
-                .into_iter()
-                .map(Datagram::Ipmi20)
-                .collect(),
-            Datagram::Ipmi20(packet) => {
-                let answers = self.answer_in_session(now, &packet).unwrap_or_default();
-                answers.into_iter().map(Datagram::Ipmi20).collect()
+            Datagram::Ipmi15(packet) if config.ipmi15.is_some() => {
+                self.activate_session(now, &packet).map(Datagram::Ipmi15)
             }
+            Datagram::Ipmi20(packet) if config.ipmi20 && packet.session_id == 0 => {
+                self.answer_outside_session20(now, &packet).map(Datagram::Ipmi20)
+            }
+            _ => None,
         }
     }
 
-    /// The format of IPMI 1.5 serves only to ask what the BMC offers (IPMI 2.0 §13.15).
-    fn answer15(&mut self, now: Instant, packet: &Packet15) -> Option<Packet15> {
-        if packet.session_id != 0 {
+    /// The format of IPMI 1.5 serves every BMC: to be asked what it offers (IPMI 2.0 §13.15).
+    fn answer_outside_session15(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        packet: &Packet15,
+    ) -> Option<Packet15> {
+        if packet.authentication != Authentication15::None || packet.sequence != 0 {
             return None;
         }
-        self.answer_message(now, &packet.payload).map(Packet15::sessionless)
+        let message = RequestMessage::parse(&packet.payload).ok()?;
+        match Request::parse(&message) {
+            Ok(Request::SessionChallenge(request)) if self.system.config.ipmi15.is_some() => {
+                self.session_challenge(now, peer, &message, request)
+            }
+            _ => self.answer_message(now, &message).map(Packet15::sessionless),
+        }
     }
 
-    fn answer_outside_session(&mut self, now: Instant, packet: &Packet20) -> Option<Packet20> {
+    fn answer_outside_session20(&mut self, now: Instant, packet: &Packet20) -> Option<Packet20> {
         if packet.encrypted || packet.trailer.is_some() {
             return None;
         }
         let payload = &packet.payload;
         let (kind, payload) = match packet.payload_type {
-            PayloadType::Ipmi => (PayloadType::Ipmi, self.answer_message(now, payload)?),
+            PayloadType::Ipmi => {
+                let message = RequestMessage::parse(payload).ok()?;
+                (PayloadType::Ipmi, self.answer_message(now, &message)?)
+            }
             PayloadType::OpenSessionRequest => {
                 (PayloadType::OpenSessionResponse, self.open_session(now, payload)?.to_bytes())
             }
@@ -187,23 +236,37 @@ impl Bmc {
         Some(Packet20::sessionless(kind, payload))
     }
 
-    fn answer_message(&mut self, now: Instant, message: &[u8]) -> Option<Vec<u8>> {
-        let request = RequestMessage::parse(message).ok()?;
-        self.system.answer_outside_session(now, &request).map(|response| response.to_bytes())
+    fn answer_message(&mut self, now: Instant, request: &RequestMessage) -> Option<Vec<u8>> {
+        let response = self.system.answer_outside_session(now, request)?;
+        Some(self.system.message_bytes(&response))
     }
 
-    fn answer_in_session(&mut self, now: Instant, packet: &Packet20) -> Option<Vec<Packet20>> {
-        if packet.payload_type != PayloadType::Ipmi {
-            return None;
-        }
-        let session = self.sessions.get_mut(&packet.session_id)?;
+    fn answer_in_session(
+        &mut self,
+        now: Instant,
+        id: u32,
+        datagram: &Datagram,
+    ) -> Option<Vec<Datagram>> {
+        let session = self.sessions.get_mut(&id)?;
         let State::Active(active) = &mut session.state else { return None };
-        let request = active.open(packet)?;
+        let request = active.open(datagram, &self.system.config)?;
         session.last_used = now;
         let answers = active.answer(now, request, &mut self.system);
         if active.is_closed() {
-            self.sessions.remove(&packet.session_id);
+            self.sessions.remove(&id);
         }
         Some(answers)
+    }
+}
+
+impl Session {
+    fn seal15(&self) -> Option<&Seal15> {
+        match &self.state {
+            State::Active(active) => match active.seal() {
+                Seal::Ipmi15(seal) => Some(seal),
+                Seal::Ipmi20(_) => None,
+            },
+            State::ExpectRakp1(_) | State::ExpectRakp3(_) => None,
+        }
     }
 }

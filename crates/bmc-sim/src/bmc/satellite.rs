@@ -2,12 +2,12 @@ use std::time::Instant;
 
 use ipmi_lan::CompletionCode;
 use ipmi_lan::command::SendMessage;
-use ipmi_lan::wire::{RequestMessage, WireError};
+use ipmi_lan::wire::RequestMessage;
 
 use super::chassis::Chassis;
 use super::command::{
-    Answer, Answers, DATA_LENGTH_INVALID, Request, chassis_control, chassis_status, device_id,
-    event_of, response, restart_cause,
+    Answer, Answers, Request, chassis_control, chassis_status, completion_of, device_id, event_of,
+    response, restart_cause,
 };
 use crate::{BridgedAnswers, Config, Event, Place, Power, Satellite};
 
@@ -99,12 +99,7 @@ impl Satellites {
         {
             return Err(CompletionCode::INVALID_DATA_FIELD);
         }
-        let message = RequestMessage::parse(&bridged.message).map_err(|error| match error {
-            WireError::Truncated { .. } => DATA_LENGTH_INVALID,
-            WireError::Field { .. } | WireError::Checksum { .. } => {
-                CompletionCode::INVALID_DATA_FIELD
-            }
-        })?;
+        let message = RequestMessage::parse(&bridged.message).map_err(completion_of)?;
         let place = Place { channel, address: message.to.slave };
         let controller = self.controllers.iter_mut().find(|controller| controller.place == place);
         Ok(controller.ok_or(NAK_ON_WRITE)?.answers(now, &message, config, events))
@@ -150,7 +145,7 @@ impl Controller {
     /// What a satellite can do: the IPMB knows no sessions, and so no privilege.
     fn execute(&mut self, now: Instant, request: &Request, config: &mut Config) -> Answer {
         match request {
-            Request::DeviceId => Ok(device_id(self.place.address)),
+            Request::DeviceId => Ok(device_id(self.place.address, config)),
             Request::ChassisStatus => chassis_status(&self.chassis, &mut config.faults),
             Request::ChassisControl(control) => {
                 chassis_control(&mut self.chassis, now, *control, config)

@@ -1,14 +1,12 @@
 use std::time::{Duration, Instant};
 
 use ipmi_lan::command::{CloseSession, Command, SetSessionPrivilegeLevel};
-use ipmi_lan::crypto::{RakpExchange, SessionKeys};
-use ipmi_lan::wire::{Packet20, Rakp3, Rakp4, RequestMessage, ResponseMessage};
-use ipmi_lan::{CompletionCode, Privilege};
-use rand::Rng;
+use ipmi_lan::wire::{Datagram, RequestMessage};
+use ipmi_lan::{CompletionCode, Privilege, Username};
 
 use super::command::{Answer, Answers, Request, System, response};
-use super::window::ReceiveWindow;
-use crate::EventKind;
+use super::seal::Seal;
+use crate::{Config, EventKind};
 
 /// For how long an equal request with an equal sequence number counts as the same, sent again. Not longer, because the
 /// number has six bits only, and comes back.
@@ -23,17 +21,22 @@ const INVALID_SESSION_ID: CompletionCode = CompletionCode(0x87);
 
 /// A session that is logged in.
 pub(super) struct ActiveSession {
-    exchange: RakpExchange,
-    keys: SessionKeys,
-    /// The highest level of the user; the session has a limit of its own, asked for in RAKP 1.
-    user_limit: Privilege,
-    /// How the login ended, in case that RAKP 4 is lost.
-    login: (Rakp3, Rakp4),
+    seal: Seal,
+    account: Account,
     privilege: Privilege,
     is_closed: bool,
-    window: ReceiveWindow,
-    last_sent: u32,
     last_answered: Option<Answered>,
+}
+
+/// Whose session it is, and what it may do at most.
+pub(super) struct Account {
+    /// The BMC's id of the session.
+    pub(super) session_id: u32,
+    pub(super) user: Username,
+    /// The highest level of the user.
+    pub(super) user_limit: Privilege,
+    /// The highest level of the session, asked for in RAKP 1 or Activate Session.
+    pub(super) session_limit: Privilege,
 }
 
 struct Answered {
@@ -44,38 +47,23 @@ struct Answered {
 
 impl ActiveSession {
     /// A session at user level, as all begin (IPMI 2.0 §22.18), unless its limit is lower still.
-    pub(super) fn new(
-        exchange: RakpExchange,
-        keys: SessionKeys,
-        user_limit: Privilege,
-        login: (Rakp3, Rakp4),
-    ) -> Self {
+    pub(super) fn new(seal: Seal, account: Account) -> Self {
         Self {
-            privilege: exchange.role.privilege.min(Privilege::User),
-            exchange,
-            keys,
-            user_limit,
-            login,
+            privilege: account.session_limit.min(Privilege::User),
+            seal,
+            account,
             is_closed: false,
-            window: ReceiveWindow::new(),
-            last_sent: 0,
             last_answered: None,
         }
     }
 
-    /// RAKP 4 once more, if this is the RAKP 3 that it answered.
-    pub(super) fn repeated_rakp4(&self, request: &Rakp3) -> Option<Rakp4> {
-        let (rakp3, rakp4) = &self.login;
-        (rakp3 == request).then(|| rakp4.clone())
+    pub(super) fn seal(&self) -> &Seal {
+        &self.seal
     }
 
     /// The request in a packet. `None` when the packet is not genuine, not fresh, or no request.
-    pub(super) fn open(&mut self, packet: &Packet20) -> Option<RequestMessage> {
-        let message = self.keys.open(packet).ok()?;
-        if !self.window.accepts(packet.sequence) {
-            return None;
-        }
-        RequestMessage::parse(&message).ok()
+    pub(super) fn open(&mut self, datagram: &Datagram, config: &Config) -> Option<RequestMessage> {
+        self.seal.open(datagram, config)
     }
 
     /// The sealed answers to a request. There are none when they are lost.
@@ -84,7 +72,7 @@ impl ActiveSession {
         now: Instant,
         request: RequestMessage,
         system: &mut System,
-    ) -> Vec<Packet20> {
+    ) -> Vec<Datagram> {
         let answers = match self.repeated(now, &request) {
             Some(answers) => {
                 system.log(now, EventKind::RequestRepeated);
@@ -92,7 +80,7 @@ impl ActiveSession {
             }
             None => self.first_answers(now, request, system),
         };
-        answers.messages.iter().map(|message| self.seal(message, system)).collect()
+        answers.messages.iter().map(|message| self.seal.seal(message, system)).collect()
     }
 
     /// Whether Close Session was answered.
@@ -144,7 +132,7 @@ impl ActiveSession {
         }
         let answer = permitted.and_then(|request| self.execute(now, request, system));
         if self.is_closed {
-            system.log(now, EventKind::SessionClosed { user: self.exchange.username });
+            system.log(now, EventKind::SessionClosed { user: self.account.user });
         } else {
             system.log_command(now, message, request, &answer);
         }
@@ -160,9 +148,13 @@ impl ActiveSession {
 
     fn execute(&mut self, now: Instant, request: Request, system: &mut System) -> Answer {
         match request {
-            Request::AuthenticationCapabilities => Ok(system.authentication_capabilities()),
-            Request::CipherSuites(query) => Ok(system.cipher_suites(query)),
+            Request::AuthenticationCapabilities(query) => system.authentication_capabilities(query),
+            Request::CipherSuites(query) => system.cipher_suites(query),
             Request::DeviceId => Ok(system.device_id()),
+            // A session has begun already.
+            Request::SessionChallenge(_) | Request::ActivateSession => {
+                Err(CompletionCode::NOT_SUPPORTED_IN_PRESENT_STATE)
+            }
             Request::SetPrivilege(level) => self.set_privilege(level),
             Request::CloseSession(request) => self.close(request),
             Request::ChassisStatus => system.chassis_status(),
@@ -175,10 +167,10 @@ impl ActiveSession {
 
     fn set_privilege(&mut self, level: Option<Privilege>) -> Answer {
         let level = level.unwrap_or(self.privilege);
-        if level > self.user_limit {
+        if level > self.account.user_limit {
             return Err(LEVEL_NOT_AVAILABLE);
         }
-        if level > self.exchange.role.privilege {
+        if level > self.account.session_limit {
             return Err(LEVEL_ABOVE_LIMIT);
         }
         self.privilege = level;
@@ -188,25 +180,11 @@ impl ActiveSession {
 
     /// An administrator may close other sessions too (IPMI 2.0 §22.19); nobody needs that here.
     fn close(&mut self, request: CloseSession) -> Answer {
-        if request.session_id != self.exchange.bmc_session_id {
+        if request.session_id != self.account.session_id {
             return Err(INVALID_SESSION_ID);
         }
         self.is_closed = true;
         Ok(Vec::new())
-    }
-
-    fn seal(&mut self, response: &ResponseMessage, system: &mut System) -> Packet20 {
-        // 0 is for packets outside a session (IPMI 2.0 §6.12).
-        self.last_sent = self.last_sent.checked_add(1).unwrap_or(1);
-        let mut initialization_vector = [0; 16];
-        system.rng.fill_bytes(&mut initialization_vector);
-        let console_session_id = self.exchange.console_session_id;
-        self.keys.seal(
-            console_session_id,
-            self.last_sent,
-            &response.to_bytes(),
-            initialization_vector,
-        )
     }
 }
 

@@ -2,8 +2,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use bmc_sim::{BridgedAnswers, Config, Place, Power, Satellite, Server, User};
-use ipmi_lan::{CipherSuite, Kg};
+use bmc_sim::{BridgedAnswers, Config, Ipmi15, Place, Power, Satellite, Server, User};
+use ipmi_lan::{AuthenticationType, CipherSuite, Kg};
 use zeroize::Zeroizing;
 
 use super::{Error, print, seconds};
@@ -31,6 +31,18 @@ pub(super) struct Options {
     /// The cipher suites to offer: any of 0-3, 6-8, 11, 12, 15-17.
     #[arg(long, value_name = "IDS", value_delimiter = ',', default_value = "3,17", value_parser = cipher_suite)]
     cipher_suites: Vec<CipherSuite>,
+    /// Have sessions of IPMI 1.5 too, authenticated by any of these: none, md2, md5, password, oem.
+    #[arg(long, value_name = "TYPES", value_delimiter = ',', value_parser = authentication_type)]
+    ipmi15: Vec<AuthenticationType>,
+    /// Have no sessions of IPMI 2.0.
+    #[arg(long, requires = "ipmi15")]
+    no_ipmi20: bool,
+    /// In sessions of IPMI 1.5, authenticate the login only.
+    #[arg(long, requires = "ipmi15")]
+    no_per_message: bool,
+    /// In sessions of IPMI 1.5, take commands of user level without authentication.
+    #[arg(long, requires = "ipmi15")]
+    no_user_level: bool,
     /// How long after its acknowledgement a chassis command acts.
     #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = seconds)]
     power_delay: Duration,
@@ -69,6 +81,8 @@ impl Options {
         };
         Ok(Config {
             kg: self.kg.clone(),
+            ipmi15: self.ipmi15(),
+            ipmi20: !self.no_ipmi20,
             cipher_suites: self.cipher_suites.clone(),
             power_delay: self.power_delay,
             initial_power: self.initial,
@@ -83,6 +97,14 @@ impl Options {
             true => BridgedAnswers::Embedded,
             false => BridgedAnswers::Separate,
         }
+    }
+
+    fn ipmi15(&self) -> Option<Ipmi15> {
+        (!self.ipmi15.is_empty()).then(|| Ipmi15 {
+            per_message_authentication: !self.no_per_message,
+            user_level_authentication: !self.no_user_level,
+            ..Ipmi15::new(self.ipmi15.iter().copied())
+        })
     }
 }
 
@@ -141,6 +163,13 @@ fn add(tree: &mut Vec<Satellite>, way: &[Place], bridged_answers: BridgedAnswers
             tree.push(satellite);
         }
     }
+}
+
+fn authentication_type(text: &str) -> Result<AuthenticationType, String> {
+    let mut types = AuthenticationType::ALL.into_iter();
+    types
+        .find(|kind| kind.to_string() == text.trim())
+        .ok_or_else(|| "none of none, md2, md5, password and oem".to_owned())
 }
 
 fn power(text: &str) -> Result<Power, String> {

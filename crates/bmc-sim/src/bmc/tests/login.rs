@@ -9,7 +9,7 @@ use ipmi_lan::wire::{
 use ipmi_lan::{CipherSuite, CompletionCode, Kg, Password, Privilege, RmcpPlusStatus, Username};
 
 use super::{Bench, CONSOLE_SESSION_ID, Credentials, config, credentials, rakp1, rakp3, user};
-use crate::{Config, EventKind, User};
+use crate::{Config, EventKind, Protection, RefusalReason, User};
 
 #[test]
 fn a_ping_is_answered() {
@@ -64,7 +64,8 @@ fn a_login_succeeds_with_each_suite_with_and_without_kg() {
             let mut console = bench.login(&Credentials { suite, kg, ..credentials() });
             assert!(console.ask(&mut bench, &GetDeviceId).is_ok());
             let (user, privilege) = (user().name, Privilege::Administrator);
-            assert_eq!(bench.count(&EventKind::SessionOpened { user, suite, privilege }), 1);
+            let protection = Protection::Ipmi20(suite);
+            assert_eq!(bench.count(&EventKind::SessionOpened { user, protection, privilege }), 1);
         }
     }
 }
@@ -157,7 +158,8 @@ fn users_are_refused_for_their_name_or_level() {
         let id = bench.open_session(CipherSuite::SUITE_17);
         let request = rakp1(&Credentials { name: name(user), ..credentials() }, id);
         assert_rakp2_refused(&bench.rakp1(&request), expected);
-        let refused = EventKind::SessionRefused { user: Some(name(user)), status: expected };
+        let reason = RefusalReason::Status(expected);
+        let refused = EventKind::SessionRefused { user: Some(name(user)), reason };
         assert_eq!(*bench.last_event(), refused);
         // It makes room at once.
         let Rakp2::Refused { status, .. } = bench.rakp1(&request) else { panic!() };
