@@ -15,9 +15,10 @@ pub struct RetryPolicy {
     /// Each wait is a quarter longer than the one before, up to this. Half a second: as long as a lost datagram may
     /// hold up a fence operation.
     pub longest_interval: Duration,
-    /// How many times one message of a login is sent before the login starts anew, with new session ids and random
-    /// numbers. Five (2 s the first time): a BMC that lost the thread of a login never answers its next message.
-    pub transmissions_per_step: u32,
+    /// For how long one message of a login is repeated before the login starts anew, with new session ids and random
+    /// numbers. Two seconds, more at a BMC that is found to be slow: a BMC that lost the thread of a login never answers
+    /// its next message.
+    pub step_time: Duration,
     /// The same for Activate Session of IPMI 1.5. Two: many BMCs answer it only once, so that a lost answer takes a new
     /// challenge.
     pub transmissions_per_activation: u32,
@@ -44,7 +45,7 @@ impl RetryPolicy {
             first_interval: Duration::from_millis(250),
             shortest_interval: Duration::from_millis(120),
             longest_interval: Duration::from_millis(500),
-            transmissions_per_step: 5,
+            step_time: Duration::from_secs(2),
             transmissions_per_activation: 2,
             activations: 10,
             silence,
@@ -100,8 +101,13 @@ impl Transmissions {
         self.count
     }
 
+    /// How long ago the first one went out.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started)
+    }
+
     /// How long an answer took that came now; `None` when it may have been to any of several transmissions.
     pub(crate) fn round_trip(&self, now: Instant) -> Option<Duration> {
-        (self.count == 1).then(|| now.saturating_duration_since(self.started))
+        (self.count == 1).then(|| self.age(now))
     }
 }

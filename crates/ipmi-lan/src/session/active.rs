@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::command::CloseSession;
 use crate::retry::Transmissions;
@@ -52,13 +52,15 @@ impl Active {
         self.pending.as_ref().map(Pending::next_timeout)
     }
 
-    /// Sends a request, to a target behind the BMC or to the BMC itself; one that was under way is forgotten.
+    /// Sends a request, to a target behind the BMC or to the BMC itself; one that was under way is forgotten. `interval`
+    /// is the first wait for the answer.
     pub(super) fn send(
         &mut self,
         context: &mut Context,
         now: Instant,
         request: Request,
         target: Option<Target>,
+        interval: Duration,
         deadline: Instant,
     ) {
         let message = RequestMessage {
@@ -69,7 +71,7 @@ impl Active {
             sequence: context.next_request_sequence(),
             data: request.data.clone(),
         };
-        let transmissions = context.first_transmission(now);
+        let transmissions = Transmissions::start(now, interval);
         let pending =
             Pending { request, target, message, since: now, deadline, transmissions, busy: None };
         self.transmit(context, &pending);
@@ -79,7 +81,8 @@ impl Active {
     /// Sends the request to close the session, and waits for the answer until the deadline.
     pub(super) fn send_close(&mut self, context: &mut Context, now: Instant, deadline: Instant) {
         let close = CloseSession { session_id: self.seal.bmc_session_id() };
-        self.send(context, now, Request::of(&close, Delivery::Repeated), None, deadline);
+        let request = Request::of(&close, Delivery::Repeated);
+        self.send(context, now, request, None, context.interval(), deadline);
     }
 
     /// Gives the session back, and does not look whether that arrives: the BMC forgets it by itself after a minute.

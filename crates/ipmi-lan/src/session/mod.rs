@@ -264,7 +264,9 @@ impl<R: CryptoRng> Session<R> {
             return self.event(Event::Unanswered(error));
         };
         let target = self.config.target;
-        active.send(&mut self.context(), now, request, target, deadline);
+        // A command may make the BMC work.
+        let interval = self.config.retry.first_interval;
+        active.send(&mut self.context(), now, request, target, interval, deadline);
         self.state = State::Active(active);
     }
 
@@ -398,9 +400,9 @@ impl Context<'_> {
         self.findings.request_sequence
     }
 
-    /// The transmission of a message whose answer takes no hashes.
-    fn first_transmission(&self, now: Instant) -> Transmissions {
-        Transmissions::start(now, self.config.retry.interval(self.findings.round_trip))
+    /// The first wait for an answer that takes the BMC no work.
+    fn interval(&self) -> Duration {
+        self.config.retry.interval(self.findings.round_trip)
     }
 
     fn note_round_trip(&mut self, now: Instant, transmissions: &Transmissions) {

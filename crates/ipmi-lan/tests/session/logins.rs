@@ -74,7 +74,7 @@ fn a_bmc_that_ignores_unknown_suites_costs_two_seconds() {
         if is_proposal_of_17 { Vec::new() } else { as_it_is(datagram) }
     });
     assert_eq!(pair.log_in_with_suite().unwrap(), CipherSuite::SUITE_3);
-    assert!(pair.elapsed().as_millis() < 2100, "{:?}", pair.elapsed());
+    assert!(pair.elapsed().as_millis() < 2500, "{:?}", pair.elapsed());
 }
 
 #[test]

@@ -27,11 +27,11 @@ fn a_silent_bmc_is_asked_twelve_times_in_five_seconds() {
 }
 
 #[test]
-fn each_message_of_a_login_is_sent_five_times_before_the_login_starts_anew() {
+fn each_message_of_a_login_is_repeated_for_two_seconds_before_the_login_starts_anew() {
     for (lost, next) in
         [(PayloadType::Rakp2, PayloadType::Rakp1), (PayloadType::Rakp4, PayloadType::Rakp3)]
     {
-        let mut remaining = 5;
+        let mut remaining = 6;
         let mut pair = Pair::new(move |_, datagram| {
             let is_lost = remaining > 0 && payload_type_of(datagram) == Some(lost);
             remaining -= usize::from(is_lost);
@@ -39,15 +39,15 @@ fn each_message_of_a_login_is_sent_five_times_before_the_login_starts_anew() {
         });
         pair.log_in().unwrap();
         assert_eq!(pair.count_sent(PayloadType::OpenSessionRequest), 2, "{lost:?} lost");
-        assert_eq!(pair.count_sent(next), 6, "{lost:?} lost");
+        assert_eq!(pair.count_sent(next), 7, "{lost:?} lost");
         let messages: Vec<&Vec<u8>> = pair
             .sent
             .iter()
             .map(|(_, datagram)| datagram)
             .filter(|datagram| payload_type_of(datagram) == Some(next))
             .collect();
-        assert!(messages[..5].iter().all(|message| *message == messages[0]), "repeated as it was");
-        assert_ne!(messages[5], messages[0], "then with new ids and random numbers");
+        assert!(messages[..6].iter().all(|message| *message == messages[0]), "repeated as it was");
+        assert_ne!(messages[6], messages[0], "then with new ids and random numbers");
     }
 }
 

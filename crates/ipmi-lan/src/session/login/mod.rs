@@ -54,7 +54,9 @@ pub(super) struct Login {
     /// How many challenges of IPMI 1.5 were taken up in vain, and how many datagrams that took.
     activations: u32,
     activation_transmissions: u32,
-    /// How often the login had to start anew because answers crossed repetitions.
+    /// How often the login had to start anew.
+    restarts: u32,
+    /// How often that was because answers crossed repetitions.
     crossings: u32,
     /// Whether any message since the login last started was sent more than once.
     has_repeated: bool,
@@ -97,6 +99,7 @@ impl Login {
             refused: Vec::new(),
             activations: 0,
             activation_transmissions: 0,
+            restarts: 0,
             crossings: 0,
             has_repeated: false,
             has_crossed: false,
@@ -152,7 +155,7 @@ impl Login {
         match verdict {
             Verdict::Stranger => {
                 log::debug!("datagram dropped: not the answer awaited");
-                self.has_crossed |= self.has_repeated;
+                self.has_crossed |= self.has_repeated || self.restarts > 0;
                 Progress::Continues(self)
             }
             Verdict::Accepted(next) => {
@@ -226,19 +229,16 @@ impl Login {
         if now >= self.end(retry) {
             return self.give_up(context, now);
         }
-        let limit = match &self.expect {
-            Expect::Capabilities(..) | Expect::Privilege(_) => u32::MAX,
-            Expect::Challenge(..) | Expect::Activation(..) => retry.transmissions_per_activation,
-            _ => retry.transmissions_per_step,
-        };
+        let step_time = self.slowed_down(retry.step_time);
+        if self.expect.is_exhausted(now, retry, step_time) {
+            return self.start_anew_unanswered(context, now);
+        }
         match &mut self.expect {
             // Its deadline is the login's, which is not over yet.
             Expect::Privilege(active) => drop(active.handle_timeout(context, now)),
             expect => {
-                let is_exhausted =
-                    expect.sent_mut().is_some_and(|sent| !sent.repeat_if_due(context, now, limit));
-                if is_exhausted {
-                    return self.start_anew_unanswered(context, now);
+                if let Some(sent) = expect.sent_mut() {
+                    sent.repeat_if_due(context, now);
                 }
             }
         }
@@ -409,11 +409,14 @@ impl Login {
         self.close_without_waiting(context, now);
         self.crossings += u32::from(self.has_crossed);
         self.has_crossed = false;
+        self.restarts += 1;
         log::debug!("login starts anew");
         match self.authentication {
             None => self.open_session(context, now),
             Some(authentication) => {
-                if context.config.workarounds.finds(Quirk::NewPort) {
+                // Every second time only, to see whether the BMC is not merely slow.
+                let is_due = self.restarts.is_multiple_of(2);
+                if is_due && context.config.workarounds.finds(Quirk::NewPort) {
                     context.outputs.push_back(Output::ChangePort);
                 }
                 self.ask_for_challenge(context, now, authentication)
@@ -502,7 +505,7 @@ impl Login {
     }
 
     fn send(&self, context: &mut Context, now: Instant, datagram: Datagram) -> Sent {
-        let interval = context.config.retry.interval(context.findings.round_trip);
+        let interval = context.interval();
         self.send_with_interval(context, now, datagram, interval)
     }
 
@@ -520,8 +523,13 @@ impl Login {
         interval: Duration,
     ) -> Sent {
         context.transmit(&datagram);
-        let interval = interval.saturating_mul(1 << self.crossings.min(3));
+        let interval = self.slowed_down(interval);
         Sent { datagram, transmissions: Transmissions::start(now, interval) }
+    }
+
+    /// Longer, where the BMC was found to be slow.
+    fn slowed_down(&self, time: Duration) -> Duration {
+        time.saturating_mul(1 << self.crossings.min(3))
     }
 
     /// Never 0, which some BMCs put in the place of any tag.
@@ -539,7 +547,7 @@ fn ask_for_privilege(
     deadline: Instant,
 ) {
     let request = Request::of(&SetSessionPrivilegeLevel(privilege), Delivery::Repeated);
-    active.send(context, now, request, None, deadline);
+    active.send(context, now, request, None, context.interval(), deadline);
 }
 
 /// Set Session Privilege Level: not available to this user, and above the limit (IPMI 2.0 §22.18).

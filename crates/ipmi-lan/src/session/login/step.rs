@@ -1,12 +1,12 @@
 //! The steps of a login: what is awaited, and what follows.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::command::{AuthenticationCapabilities, Challenge, Command, SetSessionPrivilegeLevel};
 use crate::crypto::RakpExchange;
 use crate::retry::Transmissions;
 use crate::wire::Datagram;
-use crate::{AuthenticationType, CipherSuite, Step};
+use crate::{AuthenticationType, CipherSuite, RetryPolicy, Step};
 
 use super::capabilities::ExpectCapabilities;
 use super::ipmi15::{Activation, ExpectActivation, ExpectChallenge};
@@ -68,7 +68,7 @@ impl Expect {
         let expect = ExpectCapabilities::new(context, extended);
         let datagram = expect.request();
         context.transmit(&datagram);
-        let sent = Sent { datagram, transmissions: context.first_transmission(now) };
+        let sent = Sent { datagram, transmissions: Transmissions::start(now, context.interval()) };
         Self::Capabilities(sent, expect)
     }
 
@@ -94,6 +94,24 @@ impl Expect {
             | Self::Rakp4(sent, _) => Some(sent),
             Self::Privilege(_) => None,
         }
+    }
+
+    /// Whether the next transmission is due, and what is awaited has been asked for often enough.
+    pub(super) fn is_exhausted(
+        &self,
+        now: Instant,
+        retry: &RetryPolicy,
+        step_time: Duration,
+    ) -> bool {
+        let Some(sent) = self.sent() else { return false };
+        let has_had_enough = match self {
+            Self::Capabilities(..) | Self::Privilege(_) => false,
+            Self::Challenge(..) | Self::Activation(..) => {
+                sent.count() >= retry.transmissions_per_activation
+            }
+            _ => sent.transmissions.age(now) >= step_time,
+        };
+        has_had_enough && sent.transmissions.is_due(now)
     }
 
     pub(super) fn active(&self) -> Option<&Active> {
@@ -122,22 +140,11 @@ impl Expect {
 }
 
 impl Sent {
-    /// False when it is due, and has been sent as often as it may be.
-    pub(super) fn repeat_if_due(
-        &mut self,
-        context: &mut Context,
-        now: Instant,
-        limit: u32,
-    ) -> bool {
-        if !self.transmissions.is_due(now) {
-            return true;
+    pub(super) fn repeat_if_due(&mut self, context: &mut Context, now: Instant) {
+        if self.transmissions.is_due(now) {
+            self.transmissions.repeat(now, &context.config.retry);
+            context.transmit(&self.datagram);
         }
-        if self.count() >= limit {
-            return false;
-        }
-        self.transmissions.repeat(now, &context.config.retry);
-        context.transmit(&self.datagram);
-        true
     }
 
     pub(super) fn count(&self) -> u32 {
