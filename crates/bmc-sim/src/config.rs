@@ -2,6 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ipmi_lan::command::PowerControl;
+use ipmi_lan::wire::{Address, RequestMessage};
 use ipmi_lan::{
     AuthenticationType, AuthenticationTypes, CipherSuite, CredentialError, Kg, Password, Privilege,
     Quirk, QuirkSet, Username,
@@ -37,7 +38,8 @@ pub struct Config {
     pub satellites: Vec<Satellite>,
     /// How it brings their answers back.
     pub bridged_answers: BridgedAnswers,
-    /// Of which vendors it has quirks.
+    /// What it does otherwise than the specification, as the BMCs of some vendors do: it needs the workarounds of
+    /// [`Quirk::facts`]. The busy and the full ones are so twice only, and come round by themselves.
     pub quirks: QuirkSet,
     /// How it misbehaves.
     pub faults: Faults,
@@ -160,6 +162,11 @@ impl Config {
 }
 
 impl Config {
+    /// Whether this request is for the BMC. Most care for nothing but that it came.
+    pub(crate) fn is_addressed_by(&self, request: &RequestMessage) -> bool {
+        !self.quirks.contains(Quirk::MainAddress20) || request.to.slave == Address::BMC.slave
+    }
+
     /// How sessions of IPMI 1.5 may be authenticated.
     pub(crate) fn authentication_types(&self) -> AuthenticationTypes {
         let Some(ipmi15) = self.ipmi15 else { return AuthenticationTypes::default() };

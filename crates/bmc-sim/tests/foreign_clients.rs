@@ -1,8 +1,10 @@
-//! ipmitool and FreeIPMI, which nobody here wrote, against the simulated BMC. Both must be installed.
+//! ipmitool, FreeIPMI and OpenIPMI, which nobody here wrote, against the simulated BMC. All must be installed.
 #![cfg(test)]
 
 #[path = "foreign_clients/bridging.rs"]
 mod bridging;
+#[path = "foreign_clients/quirks.rs"]
+mod quirks;
 
 use std::net::SocketAddr;
 use std::process::Output;
@@ -16,6 +18,8 @@ use tokio::process::Command;
 /// In hexadecimal. ipmitool takes a key that begins with 00 for none.
 const KG: &str = "ff00102030405060708090a0b0c0d0e0f0010203";
 const PASSWORD: &str = "20 bytes of password";
+/// As IPMI 1.5 can carry it.
+const SHORT_PASSWORD: &str = "secret";
 
 #[tokio::test]
 async fn ipmitool_switches_power() {
@@ -202,6 +206,10 @@ fn config() -> Config {
     Config { cipher_suites: CipherSuite::ALL.to_vec(), ..Config::new(vec![user()]) }
 }
 
+fn short_user() -> User {
+    User::administrator("admin", SHORT_PASSWORD).unwrap()
+}
+
 fn user() -> User {
     User::administrator("admin", PASSWORD).unwrap()
 }
@@ -224,6 +232,16 @@ async fn ipmitool_with(bmc: &Server, password: &str, arguments: &[&str]) -> Outp
     // One try: nothing is lost on the loopback interface, and a refusal is final.
     command.args(["-R", "1"]).args(arguments).env("IPMI_PASSWORD", password);
     command.output().await.expect("ipmitool must be installed")
+}
+
+/// OpenIPMI's, with suites 2 and 3, or what the options say.
+async fn openipmicmd(bmc: &Server, options: &[&str], request: &str) -> Output {
+    let port = bmc.address().port().to_string();
+    let mut command = Command::new("openipmicmd");
+    command.args(["-k", request, "lan", "-U", "admin", "-P", PASSWORD, "-p", &port]);
+    command.args(["-A", "rmcp+", "-Ra", "rakp_hmac_sha1", "-Ri", "hmac_sha1"]);
+    command.args(options).arg("127.0.0.1");
+    command.output().await.expect("openipmicmd (openipmi) must be installed")
 }
 
 async fn ipmipower(bmc: &Server, suite: CipherSuite, password: &str, arguments: &[&str]) -> Output {

@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
+use ipmi_lan::Quirk;
+
 #[test]
 fn the_demonstration_shows_an_honest_agent() {
     let output = demo("honest.sh");
@@ -43,6 +45,7 @@ fn wrong_usage_is_exit_code_1() {
         &["serve", "--cipher-suites", "4"],
         &["serve", "--power-delay", "-1"],
         &["serve", "--kg", "xy"],
+        &["serve", "--quirk", "opensesspriv,none"],
         &["serve", "--satellite", "0x31"],
         &["serve", "--satellite", "30"],
         &["serve", "--satellite", "0x30:12"],
@@ -74,6 +77,27 @@ fn a_served_bmc_has_the_satellites_that_were_asked_for() {
         assert_eq!(serve.ipmitool(&[target, &status].concat()), "Chassis Power is on\n");
         assert!(serve.tells(&format!(" s  satellite {place}: status asked for: power is on")));
     }
+}
+
+#[test]
+fn a_served_bmc_has_the_quirks_that_were_asked_for() {
+    let serve = Served::start(&["--quirk", "setprivilege,presentstate", "--quirk", "tag0"]);
+    assert_eq!(serve.ipmitool(&["power", "on"]), "");
+    assert_eq!(serve.ipmitool(&["-L", "OPERATOR", "power", "on"]), "", "it is on");
+    assert_eq!(serve.ipmitool(&["-L", "OPERATOR", "power", "status"]), "Chassis Power is on\n");
+}
+
+#[test]
+fn the_quirks_are_listed() {
+    let output = bmc_sim(&["quirks"]).output().unwrap();
+    let listed = String::from_utf8(output.stdout).unwrap();
+    for quirk in Quirk::ALL {
+        let facts = quirk.facts();
+        for part in [format!("{}\n", facts.name), facts.hardware.into(), facts.change.into()] {
+            assert!(listed.contains(&part), "{part:?} is not in:\n{listed}");
+        }
+    }
+    assert_eq!(listed.lines().count(), 5 * Quirk::ALL.len());
 }
 
 /// The program as a BMC on some port. It is killed when dropped.

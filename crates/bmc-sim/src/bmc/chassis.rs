@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
-use ipmi_lan::CompletionCode;
 use ipmi_lan::command::{PowerControl, RestartCause};
+use ipmi_lan::{CompletionCode, Quirk, QuirkSet};
 
 use crate::{Config, Event, EventKind, Power};
 
@@ -62,13 +62,26 @@ impl Chassis {
         control: PowerControl,
         config: &Config,
     ) -> CompletionCode {
-        if control == PowerControl::PowerCycle && self.power == Power::Off {
+        if self.is_refused(control, config.quirks) {
             return CompletionCode::NOT_SUPPORTED_IN_PRESENT_STATE;
         }
         if let Some(step) = Step::of(control, config) {
             self.schedule(now.checked_add(config.power_delay), step);
         }
         CompletionCode::OK
+    }
+
+    /// Whether the machine is not in a state for this command, or is already in the one that it leads to.
+    fn is_refused(&self, control: PowerControl, quirks: QuirkSet) -> bool {
+        let is_strict = quirks.contains(Quirk::PresentState);
+        match control {
+            PowerControl::PowerCycle => self.power == Power::Off,
+            PowerControl::PowerDown | PowerControl::SoftShutdown => {
+                is_strict && self.power == Power::Off
+            }
+            PowerControl::PowerUp => is_strict && self.power == Power::On,
+            PowerControl::HardReset | PowerControl::DiagnosticInterrupt => false,
+        }
     }
 
     /// Somebody switches the machine by hand; what was still to happen will not.

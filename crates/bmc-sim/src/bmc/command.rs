@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use ipmi_lan::command::{
@@ -27,6 +28,9 @@ const DEVICE_ID: u8 = 0x20;
 const IPMI_1_5: u8 = 0x51;
 const IPMI_2_0: u8 = 0x02;
 
+/// How often a BMC that is busy or full for a while says so.
+const PASSING_REFUSALS: u32 = 2;
+
 /// The data of a successful answer, or the code of the other kind.
 pub(super) type Answer = Result<Vec<u8>, CompletionCode>;
 
@@ -36,6 +40,10 @@ pub(super) struct System {
     pub(super) rng: StdRng,
     pub(super) chassis: Chassis,
     pub(super) satellites: Satellites,
+    /// How often each command was answered "busy" ([`Quirk::Busy`]), by network function and number.
+    busy_answers: BTreeMap<(u8, u8), u32>,
+    /// How often a login was refused for want of room, though there was some ([`Quirk::NoSlot`]).
+    full_answers: u32,
     pub(super) events: Vec<Event>,
 }
 
@@ -150,6 +158,23 @@ impl Request {
 }
 
 impl System {
+    pub(super) fn new(
+        config: Config,
+        rng: StdRng,
+        chassis: Chassis,
+        satellites: Satellites,
+    ) -> Self {
+        Self {
+            config,
+            rng,
+            chassis,
+            satellites,
+            busy_answers: BTreeMap::new(),
+            full_answers: 0,
+            events: Vec::new(),
+        }
+    }
+
     /// Lets the time pass until now for all machines; what happens to them is told in its order.
     pub(super) fn advance(&mut self, now: Instant) {
         let mut events = Vec::new();
@@ -173,7 +198,12 @@ impl System {
         message: &RequestMessage,
     ) -> Option<ResponseMessage> {
         let request = Request::parse(message);
-        let answer = match &request {
+        let answer = match &request.clone().and_then(|request| self.unless_busy(message, request)) {
+            Ok(Request::AuthenticationCapabilities(_))
+                if self.config.quirks.contains(Quirk::I82571Spt) =>
+            {
+                return None;
+            }
             Ok(Request::AuthenticationCapabilities(query)) => {
                 self.authentication_capabilities(*query)
             }
@@ -236,6 +266,29 @@ impl System {
 
     pub(super) fn restart_cause(&self) -> Answer {
         restart_cause(&self.chassis, &self.config.faults)
+    }
+
+    /// The request, unless the BMC has no time for it.
+    pub(super) fn unless_busy(
+        &mut self,
+        message: &RequestMessage,
+        request: Request,
+    ) -> Result<Request, CompletionCode> {
+        let command = (message.network_function.number(), message.command);
+        let answers = self.busy_answers.entry(command).or_default();
+        if self.config.quirks.contains(Quirk::Busy) && *answers < PASSING_REFUSALS {
+            *answers += 1;
+            return Err(CompletionCode::NODE_BUSY);
+        }
+        Ok(request)
+    }
+
+    /// Whether it says that there is no room for another session, whatever there is.
+    pub(super) fn pretends_to_be_full(&mut self) -> bool {
+        let pretends =
+            self.config.quirks.contains(Quirk::NoSlot) && self.full_answers < PASSING_REFUSALS;
+        self.full_answers += u32::from(pretends);
+        pretends
     }
 
     /// What Send Message is answered, and what came of the message (IPMI 2.0 §22.7).

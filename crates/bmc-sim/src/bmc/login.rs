@@ -4,13 +4,13 @@ use ipmi_lan::crypto::RakpExchange;
 use ipmi_lan::wire::{
     OpenSessionRequest, OpenSessionResponse, ProposedAlgorithms, Rakp1, Rakp2, Rakp3, Rakp4,
 };
-use ipmi_lan::{CipherSuite, Kg, Privilege, QuirkSet, RmcpPlusStatus, Username};
+use ipmi_lan::{CipherSuite, Kg, Privilege, RmcpPlusStatus, Username};
 use rand::Rng;
 
 use super::command::System;
 use super::seal::{Seal, Seal20};
 use super::session::{Account, ActiveSession};
-use super::{Bmc, Session, State};
+use super::{Bmc, Session, State, quirks};
 use crate::{Config, EventKind, Protection, RefusalReason, User};
 
 /// Open Session was answered: which user it is for comes with RAKP 1.
@@ -59,21 +59,23 @@ impl Bmc {
             },
             Err(status) => {
                 self.log_refused_status(now, None, status);
-                let console_session_id = Some(console_session_id);
-                OpenSessionResponse::Refused { tag, status, console_session_id }
+                quirks::refused_open_session(request, status, self.system.config.quirks)
             }
         })
     }
 
     /// Answers RAKP 1 with RAKP 2 (IPMI 2.0 §13.20, §13.21).
-    pub(super) fn rakp1(&mut self, now: Instant, payload: &[u8]) -> Option<Rakp2> {
-        let request = Rakp1::parse(payload).ok()?;
+    pub(super) fn rakp1(&mut self, now: Instant, payload: &[u8]) -> Option<Vec<u8>> {
+        let quirks = self.system.config.quirks;
+        let request = quirks::read_rakp1(payload, quirks)?;
         let tag = request.tag;
-        Some(self.accept_rakp1(now, request).unwrap_or_else(|refusal| {
-            let Refusal { status, user, console_session_id } = refusal;
-            self.log_refused_status(now, user, status);
-            Rakp2::Refused { tag, status, console_session_id }
-        }))
+        Some(match self.accept_rakp1(now, request) {
+            Ok(answer) => answer.to_bytes(),
+            Err(Refusal { status, user, console_session_id }) => {
+                self.log_refused_status(now, user, status);
+                quirks::refused_rakp1(tag, status, console_session_id, quirks)
+            }
+        })
     }
 
     /// Answers RAKP 3 with RAKP 4 (IPMI 2.0 §13.22, §13.23). `None` when the console gives up: that wants no answer.
@@ -87,7 +89,7 @@ impl Bmc {
         Some(self.accept_rakp3(now, request).unwrap_or_else(|refusal| {
             let Refusal { status, user, console_session_id } = refusal;
             self.log_refused_status(now, user, status);
-            Rakp4::Refused { tag, status, console_session_id }
+            quirks::refused_rakp3(tag, status, console_session_id, self.system.config.quirks)
         }))
     }
 
@@ -97,7 +99,7 @@ impl Bmc {
         request: OpenSessionRequest,
     ) -> Result<u32, RmcpPlusStatus> {
         let suite = suite_offered(&self.system.config.cipher_suites, request.algorithms)?;
-        if self.sessions.len() >= self.system.config.max_sessions {
+        if !self.has_room() {
             return Err(RmcpPlusStatus::INSUFFICIENT_RESOURCES);
         }
         let opened = OpenedSession {
@@ -156,13 +158,18 @@ impl Bmc {
             self.sessions.remove(&id);
             return Err(opened.refusal(RmcpPlusStatus::INVALID_INTEGRITY_CHECK, user));
         }
-        let privilege = waiting.exchange.role.privilege;
+        let privilege = waiting.request.role.privilege;
         let (active, answer) = waiting.accept(request, self.system.config.kg.as_ref());
         session.state = State::Active(Box::new(active));
         session.last_used = now;
         let protection = Protection::Ipmi20(opened.suite);
         self.system.log(now, EventKind::SessionOpened { user, protection, privilege });
         Ok(answer)
+    }
+
+    /// Whether there may be one session more.
+    pub(super) fn has_room(&mut self) -> bool {
+        !self.system.pretends_to_be_full() && self.sessions.len() < self.system.config.max_sessions
     }
 
     fn log_refused_status(&mut self, now: Instant, user: Option<Username>, status: RmcpPlusStatus) {
@@ -198,6 +205,7 @@ impl OpenedSession {
     fn accept(self, request: Rakp1, user: User, system: &mut System) -> ExpectRakp3 {
         let mut bmc_random = [0; 16];
         system.rng.fill_bytes(&mut bmc_random);
+        let quirks = system.config.quirks;
         let exchange = RakpExchange {
             suite: self.suite,
             console_session_id: self.console_session_id,
@@ -205,16 +213,16 @@ impl OpenedSession {
             console_random: request.console_random,
             bmc_random,
             bmc_guid: system.config.guid,
-            role: request.role,
+            role: quirks::hashed_role(request.role, self.limit, quirks),
             username: request.username,
-            quirks: QuirkSet::NONE,
+            quirks,
         };
         let answer = Rakp2::Accepted {
             tag: request.tag,
             console_session_id: self.console_session_id,
             bmc_random,
             bmc_guid: system.config.guid,
-            code: exchange.rakp2_code(&user.password),
+            code: quirks::rakp2_code(&exchange, &user.password),
         };
         ExpectRakp3 { opened: self, request, answer, exchange, user }
     }
@@ -231,17 +239,18 @@ impl ExpectRakp3 {
         let answer = Rakp4::Accepted {
             tag: request.tag,
             console_session_id: self.exchange.console_session_id,
-            code: integrity_key.rakp4_code(),
+            code: quirks::rakp4_code(&self.exchange, &integrity_key),
         };
-        let keys = integrity_key.session_keys(QuirkSet::NONE);
+        let keys = integrity_key.session_keys(self.exchange.quirks);
         let seal = Seal20::new(&self.exchange, keys, (request, answer.clone()));
         let account = Account {
             session_id: self.exchange.bmc_session_id,
             user: self.user.name,
             user_limit: self.user.max_privilege,
-            session_limit: self.exchange.role.privilege,
+            session_limit: self.request.role.privilege,
         };
-        (ActiveSession::new(Seal::Ipmi20(Box::new(seal)), account), answer)
+        let seal = Seal::Ipmi20(Box::new(seal));
+        (ActiveSession::new(seal, account, self.exchange.quirks), answer)
     }
 }
 

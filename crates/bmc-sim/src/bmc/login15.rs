@@ -162,7 +162,7 @@ impl Bmc {
         if request.privilege > user.max_privilege {
             return Err(LEVEL_ABOVE_LIMIT);
         }
-        if self.sessions.len() >= self.system.config.max_sessions {
+        if !self.has_room() {
             return Err(NO_SLOT);
         }
         let answer = self.activated(request);
@@ -203,7 +203,8 @@ impl Bmc {
         };
         let id = login.answer.session_id;
         let seal = Seal15::new(login, &user.password, &self.system.config);
-        let active = ActiveSession::new(Seal::Ipmi15(Box::new(seal)), account);
+        let quirks = self.system.config.quirks;
+        let active = ActiveSession::new(Seal::Ipmi15(Box::new(seal)), account, quirks);
         let state = State::Active(Box::new(active));
         self.sessions.insert(id, Session { last_used: now, state });
         self.system.log(now, opened);

@@ -2,6 +2,7 @@ mod chassis;
 mod command;
 mod login;
 mod login15;
+mod quirks;
 mod satellite;
 mod seal;
 mod session;
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
+use ipmi_lan::Quirk;
 use ipmi_lan::wire::{
     Authentication15, Datagram, Packet15, Packet20, PayloadType, PresencePong, RequestMessage,
 };
@@ -30,6 +32,9 @@ use session::ActiveSession;
 /// The tag of a presence ping that wants no answer (ASF 2.0 §3.2.2.3).
 const NO_PONG_WANTED: u8 = 0xff;
 
+/// What has a BMC with [`Quirk::IntelWv2`] look at the request before: as ipmitool has it, for no document tells.
+const THUMP: &[u8] = b"thump\0\0\0\0\0";
+
 /// Where datagrams come from when nobody says so.
 const ANY_PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -43,6 +48,8 @@ pub struct Bmc {
     sessions: BTreeMap<u32, Session>,
     /// The oldest first.
     challenges: VecDeque<OutstandingChallenge>,
+    /// A request that is looked at only when a [`THUMP`] has come behind it ([`Quirk::IntelWv2`]).
+    held: Option<Datagram>,
     datagrams: DatagramCounts,
 }
 
@@ -74,9 +81,10 @@ impl Bmc {
         let chassis = Chassis::new(config.initial_power);
         let satellites = Satellites::new(&config.satellites, config.bridged_answers);
         Self {
-            system: System { config, rng, chassis, satellites, events: Vec::new() },
+            system: System::new(config, rng, chassis, satellites),
             sessions: BTreeMap::new(),
             challenges: VecDeque::new(),
+            held: None,
             datagrams: DatagramCounts::default(),
         }
     }
@@ -95,7 +103,8 @@ impl Bmc {
         if self.system.config.faults.silent {
             return Vec::new();
         }
-        let answers = Datagram::parse(datagram).map(|datagram| self.answer(now, peer, datagram));
+        let datagram = self.unless_held(datagram);
+        let answers = datagram.map(|datagram| self.answer(now, peer, datagram));
         let answers: Vec<_> = answers.iter().flatten().map(Datagram::to_bytes).collect();
         self.datagrams.sent += u64::try_from(answers.len()).unwrap_or(u64::MAX);
         answers
@@ -159,6 +168,20 @@ impl Bmc {
     #[must_use]
     pub fn datagrams(&self) -> DatagramCounts {
         self.datagrams
+    }
+
+    /// The datagram to look at now: this one, or the one that it wakes the BMC for.
+    fn unless_held(&mut self, bytes: &[u8]) -> Option<Datagram> {
+        if bytes == THUMP {
+            return self.held.take();
+        }
+        let datagram = Datagram::parse(bytes).ok()?;
+        let is_ipmi = matches!(datagram, Datagram::Ipmi15(_) | Datagram::Ipmi20(_));
+        if is_ipmi && self.system.config.quirks.contains(Quirk::IntelWv2) {
+            self.held = Some(datagram);
+            return None;
+        }
+        Some(datagram)
     }
 
     fn answer(&mut self, now: Instant, peer: SocketAddr, datagram: Datagram) -> Vec<Datagram> {
@@ -229,7 +252,7 @@ impl Bmc {
             PayloadType::OpenSessionRequest => {
                 (PayloadType::OpenSessionResponse, self.open_session(now, payload)?.to_bytes())
             }
-            PayloadType::Rakp1 => (PayloadType::Rakp2, self.rakp1(now, payload)?.to_bytes()),
+            PayloadType::Rakp1 => (PayloadType::Rakp2, self.rakp1(now, payload)?),
             PayloadType::Rakp3 => (PayloadType::Rakp4, self.rakp3(now, payload)?.to_bytes()),
             _ => return None,
         };
@@ -237,6 +260,9 @@ impl Bmc {
     }
 
     fn answer_message(&mut self, now: Instant, request: &RequestMessage) -> Option<Vec<u8>> {
+        if !self.system.config.is_addressed_by(request) {
+            return None;
+        }
         let response = self.system.answer_outside_session(now, request)?;
         Some(self.system.message_bytes(&response))
     }

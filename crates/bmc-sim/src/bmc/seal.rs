@@ -57,7 +57,7 @@ impl Seal {
     pub(super) fn open(&mut self, datagram: &Datagram, config: &Config) -> Option<RequestMessage> {
         match (self, datagram) {
             (Self::Ipmi15(seal), Datagram::Ipmi15(packet)) => seal.open(packet, config),
-            (Self::Ipmi20(seal), Datagram::Ipmi20(packet)) => seal.open(packet),
+            (Self::Ipmi20(seal), Datagram::Ipmi20(packet)) => seal.open(packet, config),
             _ => None,
         }
     }
@@ -137,15 +137,25 @@ impl Seal20 {
         (rakp3 == request).then(|| rakp4.clone())
     }
 
-    fn open(&mut self, packet: &Packet20) -> Option<RequestMessage> {
+    fn open(&mut self, packet: &Packet20, config: &Config) -> Option<RequestMessage> {
         if packet.payload_type != PayloadType::Ipmi {
             return None;
         }
         let message = self.keys.open(packet).ok()?;
+        if config.quirks.contains(Quirk::Icts) && !self.is_padded_as_answers_are(packet, &message) {
+            return None;
+        }
         if !self.window.accepts(packet.sequence) {
             return None;
         }
         RequestMessage::parse(&message).ok()
+    }
+
+    fn is_padded_as_answers_are(&self, packet: &Packet20, message: &[u8]) -> bool {
+        let initialization_vector = packet.payload.first_chunk().copied().unwrap_or_default();
+        let Packet20 { session_id, sequence, .. } = *packet;
+        let ours = self.keys.seal(session_id, sequence, message, initialization_vector);
+        ours.trailer == packet.trailer
     }
 
     fn seal(&mut self, response: &ResponseMessage, system: &mut System) -> Packet20 {

@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use ipmi_lan::command::{CloseSession, Command, SetSessionPrivilegeLevel};
 use ipmi_lan::wire::{Datagram, RequestMessage};
-use ipmi_lan::{CompletionCode, Privilege, Username};
+use ipmi_lan::{CompletionCode, Privilege, Quirk, QuirkSet, Username};
 
 use super::command::{Answer, Answers, Request, System, response};
 use super::seal::Seal;
@@ -46,10 +46,13 @@ struct Answered {
 }
 
 impl ActiveSession {
-    /// A session at user level, as all begin (IPMI 2.0 §22.18), unless its limit is lower still.
-    pub(super) fn new(seal: Seal, account: Account) -> Self {
+    /// A session at user level, as all begin (IPMI 2.0 §22.18), unless its limit is lower still. Where the level cannot be
+    /// set, it has the highest at once.
+    pub(super) fn new(seal: Seal, account: Account, quirks: QuirkSet) -> Self {
+        let sets_level = !quirks.contains(Quirk::I82571Spt);
+        let first = if sets_level { Privilege::User } else { Privilege::Oem };
         Self {
-            privilege: account.session_limit.min(Privilege::User),
+            privilege: account.session_limit.min(first),
             seal,
             account,
             is_closed: false,
@@ -63,7 +66,8 @@ impl ActiveSession {
 
     /// The request in a packet. `None` when the packet is not genuine, not fresh, or no request.
     pub(super) fn open(&mut self, datagram: &Datagram, config: &Config) -> Option<RequestMessage> {
-        self.seal.open(datagram, config)
+        let request = self.seal.open(datagram, config)?;
+        config.is_addressed_by(&request).then_some(request)
     }
 
     /// The sealed answers to a request. There are none when they are lost.
@@ -126,7 +130,10 @@ impl ActiveSession {
         request: &Result<Request, CompletionCode>,
         system: &mut System,
     ) -> Answers {
-        let permitted = request.clone().and_then(|request| self.permitted(request));
+        let permitted = request
+            .clone()
+            .and_then(|request| self.permitted(request))
+            .and_then(|request| system.unless_busy(message, request));
         if let Ok(Request::SendMessage(bridged)) = &permitted {
             return system.send_message(now, message, bridged);
         }
@@ -155,7 +162,7 @@ impl ActiveSession {
             Request::SessionChallenge(_) | Request::ActivateSession => {
                 Err(CompletionCode::NOT_SUPPORTED_IN_PRESENT_STATE)
             }
-            Request::SetPrivilege(level) => self.set_privilege(level),
+            Request::SetPrivilege(level) => self.set_privilege(level, system.config.quirks),
             Request::CloseSession(request) => self.close(request),
             Request::ChassisStatus => system.chassis_status(),
             Request::ChassisControl(control) => system.chassis_control(now, control),
@@ -165,12 +172,16 @@ impl ActiveSession {
         }
     }
 
-    fn set_privilege(&mut self, level: Option<Privilege>) -> Answer {
+    fn set_privilege(&mut self, level: Option<Privilege>, quirks: QuirkSet) -> Answer {
+        if quirks.contains(Quirk::I82571Spt) {
+            return Err(CompletionCode::INVALID_COMMAND);
+        }
         let level = level.unwrap_or(self.privilege);
         if level > self.account.user_limit {
             return Err(LEVEL_NOT_AVAILABLE);
         }
-        if level > self.account.session_limit {
+        let is_too_high = quirks.contains(Quirk::SetPrivilege) && level > Privilege::Operator;
+        if is_too_high || level > self.account.session_limit {
             return Err(LEVEL_ABOVE_LIMIT);
         }
         self.privilege = level;

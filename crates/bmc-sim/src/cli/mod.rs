@@ -1,4 +1,5 @@
 mod demo;
+mod quirks;
 mod serve;
 
 use std::io::{self, Write};
@@ -21,9 +22,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Be a BMC, and tell what happens to it, until killed.
-    Serve(serve::Options),
+    Serve(Box<serve::Options>),
     /// Let a fence agent reboot a simulated machine, and tell what happens.
     Demo(demo::Options),
+    /// List the quirks that `serve --quirk` has, with the hardware and the workarounds that clients have for them.
+    Quirks,
 }
 
 /// Why the program did not do what it was asked to.
@@ -72,8 +75,9 @@ fn execute(command: Command) -> Result<(), Error> {
         .map_err(Error::Runtime)?;
     runtime.block_on(async {
         match command {
-            Command::Serve(options) => serve::run(options).await,
+            Command::Serve(options) => serve::run(*options).await,
             Command::Demo(options) => demo::run(options).await,
+            Command::Quirks => quirks::run(),
         }
     })
 }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bmc_sim::{BridgedAnswers, Config, Ipmi15, Place, Power, Satellite, Server, User};
-use ipmi_lan::{AuthenticationType, CipherSuite, Kg};
+use ipmi_lan::{AuthenticationType, CipherSuite, Kg, Quirk};
 use zeroize::Zeroizing;
 
 use super::{Error, print, seconds};
@@ -56,6 +56,9 @@ pub(super) struct Options {
     /// Bring the answers of satellites back inside those to Send Message, not behind them.
     #[arg(long)]
     embedded_answers: bool,
+    /// A vendor's quirk that the BMC has; the command quirks lists them. May be given more than once.
+    #[arg(long = "quirk", value_name = "NAME", value_delimiter = ',', value_parser = quirk)]
+    quirks: Vec<Quirk>,
 }
 
 /// The satellites on the way from the BMC to one of them, which is the last.
@@ -88,6 +91,7 @@ impl Options {
             initial_power: self.initial,
             satellites: satellites(&self.satellites, self.bridged_answers()),
             bridged_answers: self.bridged_answers(),
+            quirks: self.quirks.iter().copied().collect(),
             ..Config::new(vec![user])
         })
     }
@@ -123,6 +127,11 @@ fn cipher_suite(text: &str) -> Result<CipherSuite, String> {
     let id = text.trim().parse().ok();
     id.and_then(CipherSuite::from_id)
         .ok_or_else(|| "not one of the suites 0-3, 6-8, 11, 12, 15-17".to_owned())
+}
+
+fn quirk(text: &str) -> Result<Quirk, String> {
+    let names = || Quirk::ALL.map(|quirk| quirk.to_string()).join(", ");
+    Quirk::from_name(text.trim()).ok_or_else(|| format!("none of {}", names()))
 }
 
 fn way(text: &str) -> Result<Way, String> {

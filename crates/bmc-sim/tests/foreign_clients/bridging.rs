@@ -1,7 +1,8 @@
 //! Requests to satellite controllers (IPMI 2.0 §6.13).
 
 use bmc_sim::BridgedAnswers::{self, Embedded, Separate};
-use bmc_sim::{Place, Satellite};
+use bmc_sim::{Ipmi15, Place, Satellite};
+use ipmi_lan::AuthenticationType;
 
 use super::*;
 
@@ -72,6 +73,37 @@ async fn ipmitool_is_told_what_cannot_be_passed_on() {
             let refused = ipmitool_with(&bmc, PASSWORD, &arguments).await;
             assert!(text(&refused.stderr).contains(reason), "{arguments:?}: {refused:?}");
         }
+    }
+}
+
+/// The plug-in for IPMI 1.5 takes every form, and sends the request with other addresses.
+#[tokio::test]
+async fn ipmitool_asks_a_satellite_in_ipmi15() {
+    for (bmc, near) in [(Separate, Separate), (Separate, Embedded), (Embedded, Embedded)] {
+        let ipmi15 = Some(Ipmi15::new([AuthenticationType::Md5]));
+        let users = vec![short_user()];
+        let bmc = start(Config { users, ipmi15, ..with_satellites(bmc, near) }).await;
+        for target in [&["-t", "0x82"][..], &["-T", "0x82", "-t", "0x72", "-b", "7"]] {
+            let arguments = [&["-I", "lan"], target, &["chassis", "power", "off"]].concat();
+            let off = ipmitool_with(&bmc, SHORT_PASSWORD, &arguments).await;
+            assert_says(&off, "Chassis Power Control: Down/Off");
+        }
+        assert_eq!(bmc.satellite_power(&[NEAR]), Some(Power::Off));
+        assert_eq!(bmc.satellite_power(&[NEAR, FAR]), Some(Power::Off));
+        assert_eq!(bmc.power(), Power::On);
+    }
+}
+
+/// OpenIPMI knows no double bridging.
+#[tokio::test]
+async fn openipmi_asks_a_satellite() {
+    for form in [Separate, Embedded] {
+        let bmc = start(with_satellites(form, form)).await;
+        let ask = async |request| openipmicmd(&bmc, &["-Rc", "aes_cbc_128"], request).await;
+        assert_says(&ask("00 82 00 06 01").await, "00 07 00 01 00 82 01");
+        assert_says(&ask("00 82 00 00 02 00").await, "00 01 00 02 00");
+        assert_eq!(bmc.satellite_power(&[NEAR]), Some(Power::Off));
+        assert_eq!(bmc.power(), Power::On);
     }
 }
 

@@ -3,6 +3,7 @@ mod faults;
 mod garbage;
 mod login;
 mod power;
+mod quirks;
 mod session;
 
 use std::time::{Duration, Instant};
@@ -127,6 +128,17 @@ impl Bench {
 
     /// RAKP 1 and 2.
     fn exchange(&mut self, credentials: &Credentials, bmc_session_id: u32) -> RakpExchange {
+        let (exchange, code) = self.unproven_exchange(credentials, bmc_session_id);
+        assert!(exchange.is_rakp2_genuine(&credentials.password, &code));
+        exchange
+    }
+
+    /// RAKP 1 and 2, and the code of RAKP 2.
+    fn unproven_exchange(
+        &mut self,
+        credentials: &Credentials,
+        bmc_session_id: u32,
+    ) -> (RakpExchange, Vec<u8>) {
         let answer = self.rakp1(&rakp1(credentials, bmc_session_id));
         let Rakp2::Accepted { bmc_random, bmc_guid, code, .. } = answer else {
             panic!("{answer:?}")
@@ -142,8 +154,7 @@ impl Bench {
             username: credentials.name,
             quirks: QuirkSet::NONE,
         };
-        assert!(exchange.is_rakp2_genuine(&credentials.password, &code));
-        exchange
+        (exchange, code)
     }
 
     /// The events of that kind so far.
