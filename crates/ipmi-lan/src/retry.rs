@@ -2,8 +2,8 @@ use std::time::{Duration, Instant};
 
 /// When a datagram that was not answered is sent again, and when that ends.
 ///
-/// With the defaults a BMC that never answers is asked 12 times in the 5 s that a login allows it. Where every second
-/// exchange fails, as on a link that loses 30 % each way, twelve in a row fail once in 3000 times.
+/// With the defaults a BMC that never answers is asked 20 times in the 5 s that a login allows it. Where every second
+/// exchange fails, as on a link that loses 30 % each way, that is missed once in a million times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// Wait for the first answer. A quarter of a second: BMCs on a healthy network answer within 20 ms, the
@@ -13,11 +13,12 @@ pub struct RetryPolicy {
     /// these limits and the first interval.
     pub shortest_interval: Duration,
     /// Each wait is a quarter longer than the one before, up to this. Half a second: as long as a lost datagram may
-    /// hold up a fence operation.
+    /// hold up a fence operation. Only the first question of a login, which costs a BMC nothing, goes out at even
+    /// intervals.
     pub longest_interval: Duration,
     /// For how long one message of a login is repeated before the login starts anew, with new session ids and random
-    /// numbers. Two seconds, more at a BMC that is found to be slow: a BMC that lost the thread of a login never answers
-    /// its next message.
+    /// numbers. One second, more at a BMC that is found to be slow or has no room: many BMCs answer a message only once,
+    /// so that its repetitions are in vain when the answer was lost.
     pub step_time: Duration,
     /// The same for Activate Session of IPMI 1.5. Two: many BMCs answer it only once, so that a lost answer takes a new
     /// challenge.
@@ -38,18 +39,18 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The default, but for how long a BMC may be silent; one that is there gets three times that.
+    /// The default, but for how long a BMC may be silent; one that is there gets four times that.
     #[must_use]
     pub fn with_silence(silence: Duration) -> Self {
         Self {
             first_interval: Duration::from_millis(250),
             shortest_interval: Duration::from_millis(120),
             longest_interval: Duration::from_millis(500),
-            step_time: Duration::from_secs(2),
+            step_time: Duration::from_secs(1),
             transmissions_per_activation: 2,
             activations: 10,
             silence,
-            patience: silence.saturating_mul(3),
+            patience: silence.saturating_mul(4),
         }
     }
 
@@ -74,6 +75,12 @@ impl Transmissions {
     /// The first one goes out now.
     pub(crate) fn start(now: Instant, interval: Duration) -> Self {
         Self { started: now, count: 1, next_at: now + interval, interval }
+    }
+
+    /// Another one goes out now, after an interval as long as the one before.
+    pub(crate) fn repeat_evenly(&mut self, now: Instant) {
+        self.count += 1;
+        self.next_at = now + self.interval;
     }
 
     /// Another one goes out now.

@@ -203,6 +203,6 @@ fn strangers_restart_no_timer() {
             }
         }
     }
-    assert_eq!(sent, 12);
+    assert_eq!(sent, 20);
     assert!(elapsed <= 5 * SECOND + 10 * MILLISECOND, "{elapsed:?}");
 }

@@ -66,7 +66,7 @@ fn a_suite_that_was_asked_for_is_not_replaced_by_another() {
 }
 
 #[test]
-fn a_bmc_that_ignores_unknown_suites_costs_two_seconds() {
+fn a_bmc_that_ignores_unknown_suites_costs_a_second() {
     let mut pair = Pair::with(config(), bmc_config(), 7, |from, datagram| {
         let is_proposal_of_17 = from == From::Console
             && payload_type_of(datagram) == Some(PayloadType::OpenSessionRequest)
@@ -74,7 +74,7 @@ fn a_bmc_that_ignores_unknown_suites_costs_two_seconds() {
         if is_proposal_of_17 { Vec::new() } else { as_it_is(datagram) }
     });
     assert_eq!(pair.log_in_with_suite().unwrap(), CipherSuite::SUITE_3);
-    assert!(pair.elapsed().as_millis() < 2500, "{:?}", pair.elapsed());
+    assert!(pair.elapsed().as_millis() < 1500, "{:?}", pair.elapsed());
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn a_full_session_table_is_waited_for_and_then_named_as_the_reason() {
         error.to_string(),
         "Open Session for privilege level administrator refused: insufficient resources to create a session (0x01)"
     );
-    assert_eq!(pair.elapsed().as_secs(), 15);
+    assert_eq!(pair.elapsed().as_secs(), 20);
 }
 
 #[test]
@@ -265,5 +265,5 @@ fn a_login_that_gets_half_way_again_and_again_is_given_up_in_time() {
         _ => as_it_is(datagram),
     });
     assert!(matches!(pair.log_in(), Err(Error::NoAnswer(_))));
-    assert!(pair.elapsed() <= 15 * SECOND + 10 * MILLISECOND, "{:?}", pair.elapsed());
+    assert!(pair.elapsed() <= 20 * SECOND + 10 * MILLISECOND, "{:?}", pair.elapsed());
 }

@@ -155,7 +155,8 @@ impl Login {
         match verdict {
             Verdict::Stranger => {
                 log::debug!("datagram dropped: not the answer awaited");
-                self.has_crossed |= self.has_repeated || self.restarts > 0;
+                self.has_crossed |=
+                    is_of_login(datagram) && (self.has_repeated || self.restarts > 0);
                 Progress::Continues(self)
             }
             Verdict::Accepted(next) => {
@@ -229,18 +230,16 @@ impl Login {
         if now >= self.end(retry) {
             return self.give_up(context, now);
         }
-        let step_time = self.slowed_down(retry.step_time);
+        // Who has no room gets time to make some.
+        let room = if self.complaint.is_some() { 2 } else { 1 };
+        let step_time = self.slowed_down(retry.step_time * room);
         if self.expect.is_exhausted(now, retry, step_time) {
             return self.start_anew_unanswered(context, now);
         }
         match &mut self.expect {
             // Its deadline is the login's, which is not over yet.
             Expect::Privilege(active) => drop(active.handle_timeout(context, now)),
-            expect => {
-                if let Some(sent) = expect.sent_mut() {
-                    sent.repeat_if_due(context, now);
-                }
-            }
+            expect => expect.repeat_if_due(context, now),
         }
         self.has_repeated |= self.expect.sent().is_some_and(|sent| sent.count() > 1);
         Progress::Continues(self)
@@ -536,6 +535,15 @@ impl Login {
     fn next_tag(&mut self) -> u8 {
         self.tag = self.tag.checked_add(1).unwrap_or(1);
         self.tag
+    }
+}
+
+/// Whether a datagram is the answer to a message of some login.
+fn is_of_login(datagram: &Datagram) -> bool {
+    match datagram {
+        Datagram::Ipmi20(packet) => packet.session_id == 0,
+        Datagram::Ipmi15(_) => true,
+        _ => false,
     }
 }
 

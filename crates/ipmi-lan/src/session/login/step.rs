@@ -114,6 +114,20 @@ impl Expect {
         has_had_enough && sent.transmissions.is_due(now)
     }
 
+    /// Sends the message again, if it is time for that.
+    pub(super) fn repeat_if_due(&mut self, context: &mut Context, now: Instant) {
+        let is_first = matches!(self, Self::Capabilities(..));
+        let Some(sent) = self.sent_mut().filter(|sent| sent.transmissions.is_due(now)) else {
+            return;
+        };
+        if is_first {
+            sent.transmissions.repeat_evenly(now);
+        } else {
+            sent.transmissions.repeat(now, &context.config.retry);
+        }
+        context.transmit(&sent.datagram);
+    }
+
     pub(super) fn active(&self) -> Option<&Active> {
         match self {
             Self::Privilege(active) => Some(active),
@@ -140,13 +154,6 @@ impl Expect {
 }
 
 impl Sent {
-    pub(super) fn repeat_if_due(&mut self, context: &mut Context, now: Instant) {
-        if self.transmissions.is_due(now) {
-            self.transmissions.repeat(now, &context.config.retry);
-            context.transmit(&self.datagram);
-        }
-    }
-
     pub(super) fn count(&self) -> u32 {
         self.transmissions.count()
     }
