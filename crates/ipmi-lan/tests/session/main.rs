@@ -10,6 +10,8 @@
 
 mod bad_networks;
 mod forgeries;
+mod ipmi15;
 mod logins;
 mod pair;
+mod quirks;
 mod retries;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bmc_sim::{Bmc, Config, User};
 use ipmi_lan::command::GetChassisStatus;
 use ipmi_lan::session::{Delivery, Event, Input, Output, Request, Session, SessionConfig};
-use ipmi_lan::wire::{Datagram, PayloadType};
+use ipmi_lan::wire::{Datagram, PayloadType, ResponseMessage};
 use ipmi_lan::{
     CipherSuite, Error, LoggedIn, Password, Privilege, Protection, Protocol, RetryPolicy, Username,
     Workarounds,
@@ -107,9 +107,19 @@ impl Pair {
             .map(|data| data[0] & 1 == 1)
     }
 
+    /// The answer to Get Chassis Status, whatever it is.
+    pub fn answer_to_status(&mut self) -> ResponseMessage {
+        let request = Request::of(&GetChassisStatus, Delivery::Repeated);
+        self.session.request(self.now, request, self.now + 60 * SECOND);
+        match self.next_event() {
+            Event::Answered(response) => response,
+            event => panic!("{event:?}"),
+        }
+    }
+
     /// The data of the answer, which must have succeeded.
     pub fn request(&mut self, request: &Request) -> Result<Vec<u8>, Error> {
-        self.session.request(self.now, request.clone(), self.now + 60 * SECOND);
+        self.session.request(self.now, request.clone(), self.now + 20 * SECOND);
         match self.next_event() {
             Event::Answered(response) => {
                 assert_eq!(response.completion.0, 0, "{response:?}");

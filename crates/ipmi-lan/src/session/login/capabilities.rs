@@ -60,14 +60,17 @@ pub(super) fn usable_authentication(
     if config.password.is_longer_than_15_carries() {
         return Err(Error::PasswordTooLong15);
     }
-    if [Quirk::Supermicro, Quirk::Quanta].into_iter().any(|quirk| config.workarounds.forces(quirk))
-    {
+    let oem = [Quirk::Supermicro, Quirk::Quanta];
+    if oem.into_iter().any(|quirk| config.workarounds.forces(quirk)) {
         return Ok(AuthenticationType::Oem);
     }
     let offered = capabilities.authentication_types;
     // Who names no type at all offers what it does not know to tell.
     let tells = is_believed && offered.bits() != 0;
-    let is_offered = |kind: &AuthenticationType| !tells || offered.contains(*kind);
+    // Nobody can tell whose type OEM is, if the user does not.
+    let is_offered = |kind: &AuthenticationType| {
+        *kind != AuthenticationType::Oem && (!tells || offered.contains(*kind))
+    };
     let wanted = config.authentication;
     let candidates =
         wanted.map_or(vec![AuthenticationType::Md5, AuthenticationType::Md2], |kind| vec![kind]);

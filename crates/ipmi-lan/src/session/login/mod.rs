@@ -413,8 +413,8 @@ impl Login {
         match self.authentication {
             None => self.open_session(context, now),
             Some(authentication) => {
-                // Every second time only, to see whether the BMC is not merely slow.
-                let is_due = self.restarts.is_multiple_of(2);
+                // Not each time: the answers of a BMC that is merely slow come to the old port.
+                let is_due = self.restarts.is_multiple_of(4);
                 if is_due && context.config.workarounds.finds(Quirk::NewPort) {
                     context.outputs.push_back(Output::ChangePort);
                 }
@@ -453,7 +453,10 @@ impl Login {
         now: Instant,
         mut active: Box<Active>,
     ) -> Progress {
-        let privilege = context.config.privilege;
+        let mut privilege = context.config.privilege;
+        if context.findings.quirks.contains(Quirk::SetPrivilege) {
+            privilege = privilege.min(Privilege::Operator);
+        }
         if privilege <= Privilege::User || context.findings.quirks.contains(Quirk::I82571Spt) {
             return Progress::LoggedIn(active);
         }
