@@ -11,8 +11,7 @@ use crate::pair::{Pair, SECOND, as_it_is, bmc_config, config};
 
 /// Where a quirk shows: with which protection.
 fn shows_in(quirk: Quirk) -> SessionConfig {
-    let ipmi15 =
-        |kind| SessionConfig { protocol: Protocol::Ipmi15, authentication: kind, ..config() };
+    let ipmi15 = || SessionConfig { protocol: Protocol::Ipmi15, ..config() };
     let suite = |suite: u8| SessionConfig {
         cipher_suites: vec![CipherSuite::from_id(suite).unwrap()],
         ..config()
