@@ -46,6 +46,8 @@ fn wrong_usage_is_exit_code_1() {
         &["serve", "--power-delay", "-1"],
         &["serve", "--kg", "xy"],
         &["serve", "--quirk", "opensesspriv,none"],
+        &["serve", "--ipmi15", "sha1"],
+        &["serve", "--no-ipmi20"],
         &["serve", "--satellite", "0x31"],
         &["serve", "--satellite", "30"],
         &["serve", "--satellite", "0x30:12"],
@@ -98,6 +100,24 @@ fn the_quirks_are_listed() {
         }
     }
     assert_eq!(listed.lines().count(), 5 * Quirk::ALL.len());
+}
+
+#[test]
+fn a_served_bmc_has_the_sessions_of_ipmi_15_that_were_asked_for() {
+    for (options, types) in [
+        (&["--ipmi15", "md5,password"][..], &["MD5", "PASSWORD"][..]),
+        (&["--ipmi15", "none", "--no-ipmi20"], &["NONE"]),
+        (&["--ipmi15", "md5", "--no-per-message", "--no-user-level"], &["MD5"]),
+    ] {
+        let mut serve = Served::start(options);
+        for kind in types {
+            let status = serve.ipmitool(&["-I", "lan", "-A", kind, "power", "status"]);
+            assert_eq!(status, "Chassis Power is on\n", "{options:?}");
+            let kind = kind.to_lowercase();
+            let opened = format!("user \"admin\", IPMI 1.5 with {kind}, up to administrator");
+            assert!(serve.tells(&opened), "{options:?}");
+        }
+    }
 }
 
 /// The program as a BMC on some port. It is killed when dropped.

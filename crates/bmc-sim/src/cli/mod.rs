@@ -11,7 +11,7 @@ use bmc_sim::StartError;
 use clap::{Parser, Subcommand};
 use ipmi_lan::CredentialError;
 
-/// A simulated IPMI 2.0 BMC.
+/// A simulated BMC: IPMI 2.0 over LAN, and 1.5.
 #[derive(Parser)]
 #[command(name = "bmc-sim", version)]
 struct Arguments {

@@ -1,6 +1,7 @@
 mod bridging;
 mod faults;
 mod garbage;
+mod ipmi15;
 mod login;
 mod power;
 mod quirks;
