@@ -150,7 +150,9 @@ async fn ipmipower_switches_power_with_every_type() {
 async fn ipmipower_with_a_wrong_password_or_user() {
     let bmc = start(config()).await;
     for kind in [Md2, Md5, Password] {
-        let off = ipmipower(&bmc, kind, "wrong", &["--off", IMPATIENT]).await;
+        // Long enough to come so far on a busy machine.
+        let arguments = ["--off", "--session-timeout=3000"];
+        let off = ipmipower(&bmc, kind, "wrong", &arguments).await;
         assert_says(&off, ": password verification timeout");
         let off = ipmipower(&bmc, kind, PASSWORD_15, &["-u", "nobody", "--off"]).await;
         assert_says(&off, ": username invalid");
