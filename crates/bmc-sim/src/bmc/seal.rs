@@ -25,7 +25,7 @@ pub(super) struct Seal15 {
     inbound: Codes15,
     /// What answers carry.
     outbound: Codes15,
-    /// What neither needs where no code is wanted.
+    /// For the answer to a request that needed none.
     no_codes: Codes15,
     window: ReceiveWindow,
     last_sent: u32,
