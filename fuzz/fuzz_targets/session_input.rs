@@ -1,8 +1,8 @@
 //! A login at the mercy of whatever comes from the network: it never panics, it ends for good when it says so, and
 //! nobody gets in without the secrets.
 //!
-//! The fuzzer plays a BMC that knows the password, so that it comes as far as RAKP 4, but not the Kg: a login that
-//! succeeds was forged.
+//! In IPMI 2.0 the fuzzer plays a BMC that knows the password, so that it comes as far as RAKP 4, but not the Kg; in IPMI
+//! 1.5 one that does not know the password. A login that succeeds was forged.
 
 #![no_main]
 
@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use ipmi_lan::crypto::RakpExchange;
 use ipmi_lan::session::{Event, Input, Output, Protocol, Session, SessionConfig};
 use ipmi_lan::wire::{
-    Datagram, OpenSessionRequest, OpenSessionResponse, Packet15, Packet20, PayloadType, Rakp1,
-    Rakp2, Rakp3, Rakp4, RequestMessage, ResponseMessage,
+    Authentication15, Datagram, OpenSessionRequest, OpenSessionResponse, Packet15, Packet20,
+    PayloadType, Rakp1, Rakp2, Rakp3, Rakp4, RequestMessage, ResponseMessage,
 };
 use ipmi_lan::{
     CipherSuite, CompletionCode, Kg, Password, Privilege, QuirkSet, RetryPolicy, RmcpPlusStatus,
@@ -28,8 +28,9 @@ use rand::rngs::StdRng;
 const MOST_INPUTS: usize = 100;
 const PASSWORD: &str = "known to the fuzzer";
 
-fuzz_target!(|inputs: Vec<Happening>| {
-    let mut network = Network::new();
+fuzz_target!(|input: (bool, Vec<Happening>)| {
+    let (is_ipmi15, inputs) = input;
+    let mut network = Network::new(if is_ipmi15 { Protocol::Ipmi15 } else { Protocol::Ipmi20 });
     for happening in inputs.into_iter().take(MOST_INPUTS) {
         network.let_happen(happening);
     }
@@ -50,6 +51,9 @@ struct Answer {
     refusal: Option<NonZeroU8>,
     bmc_session_id: u32,
     bmc_random: [u8; 16],
+    /// Of a packet in the format of IPMI 1.5.
+    code: Option<[u8; 16]>,
+    sequence: u32,
     /// Data of a response, or a forged code.
     bytes: Vec<u8>,
 }
@@ -66,11 +70,11 @@ struct Network {
 }
 
 impl Network {
-    fn new() -> Self {
+    fn new(protocol: Protocol) -> Self {
         let now = Instant::now();
         let random = StdRng::seed_from_u64(0);
         let deadline = now + Duration::from_secs(20);
-        let mut session = Session::login(config(), random, now, deadline);
+        let mut session = Session::login(config(protocol), random, now, deadline);
         let Output::Transmit(first) = session.poll_output() else {
             panic!("a login begins with a datagram");
         };
@@ -116,7 +120,7 @@ impl Network {
                     assert!(!self.has_failed, "a login fails once");
                     self.has_failed = true;
                 }
-                Output::Event(event) => panic!("{event:?} without the Kg"),
+                Output::Event(event) => panic!("{event:?} without the secrets"),
                 Output::Wait(until) => {
                     assert_eq!(until.is_none(), self.has_failed, "it waits until it has ended");
                     self.wait_until = until;
@@ -226,18 +230,28 @@ fn answered_15(packet: &Packet15, answer: Answer) -> Option<Datagram> {
         completion: CompletionCode(answer.refusal.map_or(0, NonZeroU8::get)),
         data: answer.bytes,
     };
-    Some(Datagram::Ipmi15(Packet15::sessionless(response.to_bytes())))
+    let code = answer.code.map(|code| Authentication15::Md5(code));
+    Some(Datagram::Ipmi15(Packet15 {
+        authentication: code.unwrap_or(Authentication15::None),
+        session_id: packet.session_id,
+        sequence: answer.sequence,
+        payload: response.to_bytes(),
+    }))
 }
 
-fn config() -> SessionConfig {
+fn config(protocol: Protocol) -> SessionConfig {
     SessionConfig {
-        protocol: Protocol::Ipmi20,
+        protocol,
         username: Username::new("admin").expect("it is short"),
-        password: password(),
+        password: match protocol {
+            Protocol::Ipmi20 => password(),
+            _ => Password::new("not known to it").expect("it is short"),
+        },
         kg: Some(Kg::new("not known to it").expect("it is short")),
         privilege: Privilege::Administrator,
         authentication: None,
-        cipher_suites: CipherSuite::ALL.to_vec(),
+        // Suite 0 lets everybody in.
+        cipher_suites: CipherSuite::ALL.into_iter().filter(|suite| suite.id() != 0).collect(),
         target: None,
         workarounds: Workarounds::default(),
         retry: RetryPolicy::default(),

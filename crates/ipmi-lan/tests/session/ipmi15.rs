@@ -8,8 +8,8 @@ use ipmi_lan::wire::{
     ResponseMessage,
 };
 use ipmi_lan::{
-    AuthenticationType, AuthenticationTypes, CipherSuite, CompletionCode, Error, LoggedIn,
-    Password, Privilege, Protection, Protocol, Step, Username,
+    AuthenticationType, CipherSuite, CompletionCode, Error, LoggedIn, Password, Privilege,
+    Protection, Protocol, Step, Username,
 };
 
 use crate::pair::{Delivered, From, MILLISECOND, Pair, SECOND, as_it_is, bmc_config, config};
@@ -20,11 +20,7 @@ fn bmc15(types: &[AuthenticationType]) -> Config {
 }
 
 fn ipmi15(types: &[AuthenticationType]) -> Ipmi15 {
-    Ipmi15 {
-        authentication_types: types.iter().copied().collect::<AuthenticationTypes>(),
-        per_message_authentication: true,
-        user_level_authentication: true,
-    }
+    Ipmi15::new(types.iter().copied())
 }
 
 fn without_lanplus() -> SessionConfig {

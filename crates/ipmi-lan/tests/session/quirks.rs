@@ -3,8 +3,7 @@
 use bmc_sim::{BridgedAnswers, Config, Ipmi15, Place, Power, Satellite};
 use ipmi_lan::session::SessionConfig;
 use ipmi_lan::{
-    AuthenticationType, AuthenticationTypes, CipherSuite, Error, Protocol, Quirk, QuirkSet, Target,
-    Transit, Workarounds,
+    AuthenticationType, CipherSuite, Error, Protocol, Quirk, QuirkSet, Target, Transit, Workarounds,
 };
 
 use crate::pair::{Pair, SECOND, as_it_is, bmc_config, config};
@@ -39,11 +38,7 @@ fn bmc_with(quirk: Quirk) -> Config {
     Config {
         quirks: QuirkSet::NONE.with(quirk),
         cipher_suites: CipherSuite::ALL.to_vec(),
-        ipmi15: Some(Ipmi15 {
-            authentication_types: AuthenticationTypes::from_iter([kind]),
-            per_message_authentication: true,
-            user_level_authentication: true,
-        }),
+        ipmi15: Some(Ipmi15::new([kind])),
         ..bmc_config()
     }
 }
@@ -129,12 +124,7 @@ fn a_bmc_without_quirks_is_held_to_have_none() {
 }
 
 fn satellite(channel: u8, address: u8, satellites: Vec<Satellite>) -> Satellite {
-    Satellite {
-        place: Place { channel, address },
-        initial_power: Power::On,
-        satellites,
-        bridged_answers: BridgedAnswers::default(),
-    }
+    Satellite { satellites, ..Satellite::new(Place { channel, address }) }
 }
 
 #[test]

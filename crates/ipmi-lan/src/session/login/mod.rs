@@ -26,7 +26,7 @@ use super::{Context, Delivery, Output, Protocol, Request, SessionConfig};
 use capabilities::usable_authentication;
 use ipmi15::{ExpectActivation, ExpectChallenge};
 use ipmi20::{ExpectOpenSessionResponse, ExpectRakp2, ExpectRakp4, privilege_refused, rakp3};
-use step::{Expect, Next, Sent};
+use step::{Exchange, Expect, Next, Sent};
 use verdict::Verdict;
 
 pub(super) use ipmi15::Activation;
@@ -56,12 +56,12 @@ pub(super) struct Login {
     activation_transmissions: u32,
     /// How often the login had to start anew.
     restarts: u32,
-    /// How often that was because answers crossed repetitions.
+    /// How often an answer came after that.
     crossings: u32,
     /// Whether any message since the login last started was sent more than once.
     has_repeated: bool,
-    /// Whether, after that, something came that was not awaited any more.
-    has_crossed: bool,
+    /// The messages that were given up, unanswered, when the login started anew.
+    given_up: Vec<Exchange>,
     /// Of the last message; each new message has the next.
     tag: u8,
     expect: Expect,
@@ -102,7 +102,7 @@ impl Login {
             restarts: 0,
             crossings: 0,
             has_repeated: false,
-            has_crossed: false,
+            given_up: Vec::new(),
             tag,
             expect: Expect::capabilities(context, now, true),
         });
@@ -155,8 +155,7 @@ impl Login {
         match verdict {
             Verdict::Stranger => {
                 log::debug!("datagram dropped: not the answer awaited");
-                self.has_crossed |=
-                    is_of_login(datagram) && (self.has_repeated || self.restarts > 0);
+                self.notice_late_answer(datagram);
                 Progress::Continues(self)
             }
             Verdict::Accepted(next) => {
@@ -406,8 +405,7 @@ impl Login {
     /// With a new session and new random numbers; with longer intervals if the last ones were too short for the BMC.
     fn start_anew(mut self: Box<Self>, context: &mut Context, now: Instant) -> Box<Self> {
         self.close_without_waiting(context, now);
-        self.crossings += u32::from(self.has_crossed);
-        self.has_crossed = false;
+        self.given_up.extend(self.expect.sent().and_then(|sent| Exchange::of(&sent.datagram)));
         self.restarts += 1;
         log::debug!("login starts anew");
         match self.authentication {
@@ -421,6 +419,14 @@ impl Login {
                 self.ask_for_challenge(context, now, authentication)
             }
         }
+    }
+
+    /// An answer to what was given up shows that the BMC is slow, not that the network is bad.
+    fn notice_late_answer(&mut self, datagram: &Datagram) {
+        let answered = Exchange::of(datagram);
+        let before = self.given_up.len();
+        self.given_up.retain(|given_up| answered != Some(*given_up));
+        self.crossings += u32::from(self.given_up.len() < before);
     }
 
     /// Does what the first of these quirks needs that may be worked around and has not been yet.
@@ -538,15 +544,6 @@ impl Login {
     fn next_tag(&mut self) -> u8 {
         self.tag = self.tag.checked_add(1).unwrap_or(1);
         self.tag
-    }
-}
-
-/// Whether a datagram is the answer to a message of some login.
-fn is_of_login(datagram: &Datagram) -> bool {
-    match datagram {
-        Datagram::Ipmi20(packet) => packet.session_id == 0,
-        Datagram::Ipmi15(_) => true,
-        _ => false,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::command::{AuthenticationCapabilities, Challenge, Command, SetSessionPrivilegeLevel};
 use crate::crypto::RakpExchange;
 use crate::retry::Transmissions;
-use crate::wire::Datagram;
+use crate::wire::{Datagram, PayloadType};
 use crate::{AuthenticationType, CipherSuite, RetryPolicy, Step};
 
 use super::capabilities::ExpectCapabilities;
@@ -156,5 +156,36 @@ impl Expect {
 impl Sent {
     pub(super) fn count(&self) -> u32 {
         self.transmissions.count()
+    }
+}
+
+/// What a message and its answer have in common: which step they are of, and the number that pairs them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Exchange {
+    step: u8,
+    number: u8,
+}
+
+impl Exchange {
+    /// The exchange that a datagram is a part of, if it is one outside a session.
+    pub(super) fn of(datagram: &Datagram) -> Option<Self> {
+        match datagram {
+            Datagram::Ipmi20(packet) if packet.session_id == 0 => {
+                let step = match packet.payload_type {
+                    PayloadType::OpenSessionRequest | PayloadType::OpenSessionResponse => 1,
+                    PayloadType::Rakp1 | PayloadType::Rakp2 => 2,
+                    PayloadType::Rakp3 | PayloadType::Rakp4 => 3,
+                    _ => return None,
+                };
+                Some(Self { step, number: *packet.payload.first()? })
+            }
+            Datagram::Ipmi15(packet) => {
+                let [_, _, _, _, sequence_and_lun, command, ..] = packet.payload.as_slice() else {
+                    return None;
+                };
+                Some(Self { step: *command, number: sequence_and_lun >> 2 })
+            }
+            _ => None,
+        }
     }
 }
