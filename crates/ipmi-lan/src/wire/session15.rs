@@ -1,3 +1,5 @@
+use std::fmt;
+
 use super::{Reader, WireError};
 use crate::AuthenticationType;
 
@@ -15,7 +17,7 @@ pub struct Packet15 {
 }
 
 /// Authentication type of an IPMI 1.5 packet, and the code that goes with it (IPMI 2.0 §13.6, §22.17.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Authentication15 {
     /// Type 0: no code. The only one outside a session.
     None,
@@ -27,6 +29,13 @@ pub enum Authentication15 {
     Password([u8; 16]),
     /// Type 5.
     Oem([u8; 16]),
+}
+
+/// Without the code, which may be the password.
+impl fmt::Debug for Authentication15 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind())
+    }
 }
 
 impl Authentication15 {
