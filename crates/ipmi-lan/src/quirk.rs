@@ -247,7 +247,7 @@ impl Quirk {
                 hardware: "OpenBMC (phosphor-net-ipmid)",
                 source: "xcat-core#7555; phosphor-net-ipmid, rakp12.cpp",
                 recognised: Some(
-                    "a refusal has tag 0, or a genuine RAKP 2 or RAKP 4 of this login",
+                    "the answer has tag 0; what nothing vouches for is believed only if nothing better comes",
                 ),
                 change: "such answers are taken",
                 weakens: false,

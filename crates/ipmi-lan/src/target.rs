@@ -55,7 +55,9 @@ impl Target {
         if message.network_function == request.network_function
             && message.command == request.command
         {
-            return Unwrapped::Answer(message);
+            // What another controller says of its own machine is no answer.
+            let is_of_target = message.from.slave == self.address;
+            return if is_of_target { Unwrapped::Answer(message) } else { Unwrapped::Stranger };
         }
         if message.network_function != SendMessage::NETWORK_FUNCTION
             || message.command != SendMessage::NUMBER
@@ -154,7 +156,10 @@ mod tests {
         assert_eq!(is(twice), Unwrapped::Answer(answer.clone()));
         assert_eq!(is(around(Vec::new())), Unwrapped::Underway);
         assert_eq!(is(around(vec![0; 3])), Unwrapped::Stranger);
-        assert_eq!(is(ResponseMessage { sequence: 6, ..answer }), Unwrapped::Stranger);
+        assert_eq!(is(ResponseMessage { sequence: 6, ..answer.clone() }), Unwrapped::Stranger);
+        let of_the_bmc = ResponseMessage { from: Address::BMC, ..answer };
+        assert_eq!(is(of_the_bmc.clone()), Unwrapped::Stranger);
+        assert_eq!(is(around(of_the_bmc.to_bytes())), Unwrapped::Stranger);
         let refused = ResponseMessage { completion: CompletionCode(0xd3), ..around(Vec::new()) };
         assert_eq!(is(refused.clone()), Unwrapped::Answer(refused));
     }

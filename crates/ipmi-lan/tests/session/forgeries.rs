@@ -206,3 +206,40 @@ fn strangers_restart_no_timer() {
     assert_eq!(sent, 20);
     assert!(elapsed <= 5 * SECOND + 10 * MILLISECOND, "{elapsed:?}");
 }
+
+#[test]
+fn a_refusal_with_tag_0_is_believed_only_if_nothing_better_comes() {
+    use ipmi_lan::RmcpPlusStatus;
+    use ipmi_lan::wire::{OpenSessionResponse, Rakp2, Rakp4};
+    let refusal = |payload_type| {
+        let (tag, status, console_session_id) = (0, RmcpPlusStatus::UNAUTHORIZED_NAME, Some(0));
+        let payload = match payload_type {
+            PayloadType::OpenSessionResponse => {
+                OpenSessionResponse::Refused { tag, status, console_session_id }.to_bytes()
+            }
+            PayloadType::Rakp2 => Rakp2::Refused { tag, status, console_session_id }.to_bytes(),
+            _ => Rakp4::Refused { tag, status, console_session_id }.to_bytes(),
+        };
+        Datagram::Ipmi20(Packet20::sessionless(payload_type, payload)).to_bytes()
+    };
+    let kinds = [PayloadType::OpenSessionResponse, PayloadType::Rakp2, PayloadType::Rakp4];
+    for kind in kinds {
+        let mut pair = Pair::new(move |_, datagram| {
+            let mut delivered = as_it_is(datagram);
+            if payload_type_of(datagram) == Some(kind) {
+                delivered.insert(0, (MILLISECOND / 2, refusal(kind)));
+            }
+            delivered
+        });
+        pair.log_in().unwrap();
+        assert_eq!(pair.sent.len(), 5, "{kind:?}: nothing is sent for it");
+
+        let mut pair = Pair::new(move |_, datagram| match payload_type_of(datagram) {
+            Some(it) if it == kind => vec![(MILLISECOND, refusal(kind))],
+            _ => as_it_is(datagram),
+        });
+        let error = pair.log_in().unwrap_err();
+        assert!(error.to_string().contains("unauthorized name (0x0d)"), "{error}");
+        assert!(pair.elapsed() < 2 * SECOND, "{kind:?}: {:?}", pair.elapsed());
+    }
+}

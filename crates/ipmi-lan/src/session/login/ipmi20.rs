@@ -56,7 +56,7 @@ impl ExpectOpenSessionResponse {
                 if is_or_0(context, tag, self.tag)
                     && is_or_unset(console_session_id, self.console_session_id) =>
             {
-                Self::refused(context, status)
+                Self::refused(context, status).doubted_if(tag != self.tag)
             }
             _ => Verdict::Stranger,
         }
@@ -126,12 +126,13 @@ impl ExpectRakp2 {
                 if is_or_0(context, tag, self.tag)
                     && is_or_unset(console_session_id, self.console_session_id) =>
             {
-                match refused(context, Step::Rakp1, status, has_repeated) {
+                let verdict = match refused(context, Step::Rakp1, status, has_repeated) {
                     Verdict::Failed(error) if status == RmcpPlusStatus::INVALID_NAME_LENGTH => {
                         Verdict::NeedsWorkaround(&[Quirk::Intel20], error)
                     }
                     verdict => verdict,
-                }
+                };
+                verdict.doubted_if(tag != self.tag)
             }
             _ => Verdict::Stranger,
         }
@@ -200,13 +201,14 @@ impl ExpectRakp4 {
                 if is_or_0(context, tag, self.tag)
                     && is_or_unset(console_session_id, expected_id) =>
             {
-                match refused(context, Step::Rakp3, status, has_repeated) {
+                let verdict = match refused(context, Step::Rakp3, status, has_repeated) {
                     Verdict::Failed(error) if status == RmcpPlusStatus::INVALID_INTEGRITY_CHECK => {
                         let quirks = &[Quirk::Rakp3WrongRolem, Quirk::IntelPlus];
                         Verdict::NeedsWorkaround(quirks, error)
                     }
                     verdict => verdict,
-                }
+                };
+                verdict.doubted_if(tag != self.tag)
             }
             _ => Verdict::Stranger,
         }

@@ -2,6 +2,7 @@
 //! datagram is to it.
 
 mod capabilities;
+mod forward;
 mod ipmi15;
 mod ipmi20;
 mod step;
@@ -11,22 +12,17 @@ use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use crate::command::{AuthenticationCapabilities, SetSessionPrivilegeLevel};
-use crate::error::SuiteIds;
-use crate::retry::Transmissions;
 use crate::wire::{Datagram, ResponseMessage};
 use crate::{
     AuthenticationType, CipherSuite, CompletionCode, Error, NoAnswer, Privilege, Quirk,
-    RetryPolicy, RmcpPlusStatus, Step,
+    RetryPolicy, Step,
 };
 
 use super::active::Active;
-use super::seal::{Seal, Seal15};
 use super::{Context, Delivery, Output, Protocol, Request, SessionConfig};
 
-use capabilities::usable_authentication;
-use ipmi15::{ExpectActivation, ExpectChallenge};
-use ipmi20::{ExpectOpenSessionResponse, ExpectRakp2, ExpectRakp4, privilege_refused, rakp3};
-use step::{Exchange, Expect, Next, Sent};
+use ipmi20::privilege_refused;
+use step::{Exchange, Expect, Next};
 use verdict::Verdict;
 
 pub(super) use ipmi15::Activation;
@@ -44,6 +40,8 @@ pub(super) struct Login {
     heard: bool,
     /// What the BMC answered last instead of what was asked for: that it has no time, or no room.
     complaint: Option<Error>,
+    /// What the last message was answered with, if that may well be somebody else's.
+    doubtful: Option<Box<Verdict<Next>>>,
     unreachable: Option<ErrorKind>,
     capabilities: Option<AuthenticationCapabilities>,
     /// IPMI 1.5 and this type, where that is spoken.
@@ -85,13 +83,14 @@ impl Login {
         if context.config.workarounds.forces(Quirk::IntelWv2) {
             context.transmit_bytes(Self::FIRST_THUMP.to_vec());
         }
-        let mut login = Box::new(Self {
+        let login = Box::new(Self {
             started: now,
             deadline,
             progress_at: now,
             furthest: 0,
             heard: false,
             complaint: None,
+            doubtful: None,
             unreachable: None,
             capabilities: None,
             authentication: None,
@@ -106,12 +105,11 @@ impl Login {
             tag,
             expect: Expect::capabilities(context, now, true),
         });
-        if context.config.workarounds.forces(Quirk::I82571Spt)
-            && context.config.protocol == Protocol::Ipmi20
-        {
-            context.outputs.pop_back();
-            login = login.open_session(context, now);
+        let SessionConfig { workarounds, protocol, .. } = context.config;
+        if workarounds.forces(Quirk::I82571Spt) && *protocol == Protocol::Ipmi20 {
+            return login.open_session(context, now);
         }
+        login.expect.transmit(context);
         login
     }
 
@@ -130,7 +128,7 @@ impl Login {
     /// When the login is given up, unless it comes further before.
     fn end(&self, retry: &RetryPolicy) -> Instant {
         let limit = if self.heard { retry.patience } else { retry.silence };
-        self.deadline.min(self.progress_at + limit)
+        self.progress_at.checked_add(limit).map_or(self.deadline, |end| end.min(self.deadline))
     }
 
     /// The session, if the BMC may have activated it already.
@@ -151,13 +149,23 @@ impl Login {
         // Somebody listens on that port.
         self.unreachable = None;
         let verdict = self.judge(context, now, datagram);
-        self.heard |= !matches!(verdict, Verdict::Stranger);
+        if matches!(verdict, Verdict::Stranger) {
+            log::debug!("datagram dropped: not the answer awaited");
+            self.notice_late_answer(datagram);
+        } else {
+            self.heard = true;
+        }
+        self.follow(context, now, verdict)
+    }
+
+    fn follow(
+        mut self: Box<Self>,
+        context: &mut Context,
+        now: Instant,
+        verdict: Verdict<Next>,
+    ) -> Progress {
         match verdict {
-            Verdict::Stranger => {
-                log::debug!("datagram dropped: not the answer awaited");
-                self.notice_late_answer(datagram);
-                Progress::Continues(self)
-            }
+            Verdict::Stranger => Progress::Continues(self),
             Verdict::Accepted(next) => {
                 if let Some(sent) = self.expect.sent() {
                     context.note_round_trip(now, &sent.transmissions);
@@ -170,6 +178,10 @@ impl Login {
                 if let Some(sent) = self.expect.sent_mut() {
                     sent.transmissions.back_off(now, &context.config.retry);
                 }
+                Progress::Continues(self)
+            }
+            Verdict::Doubtful(verdict) => {
+                self.doubtful = Some(verdict);
                 Progress::Continues(self)
             }
             Verdict::SuiteRefused(status) => self.propose_next_suite(context, now, status),
@@ -231,7 +243,7 @@ impl Login {
         }
         // Who has no room gets time to make some.
         let room = if self.complaint.is_some() { 2 } else { 1 };
-        let step_time = self.slowed_down(retry.step_time * room);
+        let step_time = self.slowed_down(retry.step_time.saturating_mul(room));
         if self.expect.is_exhausted(now, retry, step_time) {
             return self.start_anew_unanswered(context, now);
         }
@@ -244,8 +256,11 @@ impl Login {
         Progress::Continues(self)
     }
 
-    /// A message was sent as often as it may be, and not answered.
+    /// A message was sent as often as it may be, and not answered, but for what nobody would believe at once.
     fn start_anew_unanswered(mut self: Box<Self>, context: &mut Context, now: Instant) -> Progress {
+        if let Some(verdict) = self.doubtful.take() {
+            return self.follow(context, now, *verdict);
+        }
         match &self.expect {
             Expect::OpenSessionResponse(..) => {
                 // Some BMCs drop proposals that they do not know, or say that they have no room for them.
@@ -261,145 +276,6 @@ impl Login {
             _ => {}
         }
         Progress::Continues(self.start_anew(context, now))
-    }
-
-    fn proceed(mut self: Box<Self>, context: &mut Context, now: Instant, next: Next) -> Progress {
-        self.complaint = None;
-        if next.rank() > self.furthest {
-            self.furthest = next.rank();
-            self.progress_at = now;
-        }
-        match next {
-            Next::Capabilities(None) => {
-                self.expect = Expect::capabilities(context, now, false);
-            }
-            Next::Capabilities(Some(capabilities)) => {
-                return self.choose_version(context, now, capabilities);
-            }
-            Next::Activation { authentication, challenge } => {
-                let expect = ExpectActivation::new(context, authentication, challenge);
-                let sent = self.send_with_hashes(context, now, expect.request());
-                self.expect = Expect::Activation(sent, Box::new(expect));
-            }
-            Next::Activated(activation) => {
-                let quirks = context.findings.quirks;
-                let seal = Seal15::new(*activation, context.config.workarounds, quirks);
-                let active = Box::new(Active::new(Seal::Ipmi15(seal)));
-                return self.raise_privilege(context, now, active);
-            }
-            Next::Rakp1 { suite, console_session_id, bmc_session_id } => {
-                let expect = ExpectRakp2 {
-                    tag: self.next_tag(),
-                    suite,
-                    console_session_id,
-                    bmc_session_id,
-                    console_random: context.random_bytes(),
-                };
-                let rakp1 = expect.rakp1(context);
-                let sent = self.send_with_hashes(context, now, rakp1);
-                self.expect = Expect::Rakp2(sent, expect);
-            }
-            Next::Rakp3(exchange) => {
-                let tag = self.next_tag();
-                let SessionConfig { password, kg, .. } = context.config;
-                let key = exchange.session_integrity_key(password, kg.as_ref());
-                let rakp3 = rakp3(tag, &exchange, password);
-                let sent = self.send_with_hashes(context, now, rakp3);
-                let expect = ExpectRakp4 { tag, exchange: *exchange, key };
-                self.expect = Expect::Rakp4(sent, Box::new(expect));
-            }
-            Next::Privilege(active) => return self.raise_privilege(context, now, active),
-            Next::Ready => {
-                if let Expect::Privilege(active) = self.expect {
-                    return Progress::LoggedIn(active);
-                }
-            }
-        }
-        Progress::Continues(self)
-    }
-
-    /// IPMI 1.5 or 2.0, as the user wants it and the BMC has it. Never 1.5 in place of 2.0: nothing vouches for what the
-    /// BMC says it has.
-    fn choose_version(
-        mut self: Box<Self>,
-        context: &mut Context,
-        now: Instant,
-        capabilities: AuthenticationCapabilities,
-    ) -> Progress {
-        self.capabilities = Some(capabilities);
-        let config = context.config;
-        if config.protocol == Protocol::Ipmi20 {
-            if capabilities.ipmi20 || config.workarounds.forces(Quirk::AuthCap) {
-                return Progress::Continues(self.open_session(context, now));
-            }
-            return Progress::Failed(Error::NoIpmi20);
-        }
-        match usable_authentication(config, &capabilities) {
-            Ok(authentication) => {
-                self.authentication = Some(authentication);
-                Progress::Continues(self.ask_for_challenge(context, now, authentication))
-            }
-            Err(error) => self.use_ipmi20_instead(context, now, error),
-        }
-    }
-
-    /// Where IPMI 1.5 cannot be used, for this reason.
-    fn use_ipmi20_instead(
-        mut self: Box<Self>,
-        context: &mut Context,
-        now: Instant,
-        error: Error,
-    ) -> Progress {
-        let has_ipmi20 = self.capabilities.is_some_and(|capabilities| capabilities.ipmi20);
-        if context.config.protocol != Protocol::Ipmi15Or20 || !has_ipmi20 {
-            return Progress::Failed(error);
-        }
-        log::info!("{error}; using IPMI 2.0, which it offers too");
-        self.authentication = None;
-        Progress::Continues(self.open_session(context, now))
-    }
-
-    fn ask_for_challenge(
-        mut self: Box<Self>,
-        context: &mut Context,
-        now: Instant,
-        authentication: AuthenticationType,
-    ) -> Box<Self> {
-        self.has_repeated = false;
-        let expect = ExpectChallenge::new(context, authentication);
-        let sent = self.send(context, now, expect.request());
-        self.expect = Expect::Challenge(sent, expect);
-        self
-    }
-
-    fn open_session(mut self: Box<Self>, context: &mut Context, now: Instant) -> Box<Self> {
-        self.has_repeated = false;
-        // Without any suite the BMC will refuse the first one.
-        let suite = self.suites.first().copied().unwrap_or(CipherSuite::SUITE_17);
-        // 0 is the id of packets outside a session (IPMI 2.0 §13.17).
-        let console_session_id = u32::from_le_bytes(context.random_bytes()).max(1);
-        let expect = ExpectOpenSessionResponse { tag: self.next_tag(), suite, console_session_id };
-        let request = expect.request(context.config.privilege);
-        let sent = self.send(context, now, request);
-        self.expect = Expect::OpenSessionResponse(sent, expect);
-        self
-    }
-
-    fn propose_next_suite(
-        mut self: Box<Self>,
-        context: &mut Context,
-        now: Instant,
-        status: RmcpPlusStatus,
-    ) -> Progress {
-        let suite = self.suites.remove(0);
-        log::debug!("cipher suite {suite} refused: {status}");
-        self.refused.push(suite.id());
-        self.progress_at = now;
-        if self.suites.is_empty() {
-            let suites = SuiteIds(self.refused);
-            return Progress::Failed(Error::SuitesRefused { suites, status });
-        }
-        Progress::Continues(self.open_session(context, now))
     }
 
     /// With a new session and new random numbers; with longer intervals if the last ones were too short for the BMC.
@@ -452,25 +328,6 @@ impl Login {
         Progress::Continues(self.start_anew(context, now))
     }
 
-    /// An activated session begins at level User (IPMI 2.0 §22.18), which is enough for a user.
-    fn raise_privilege(
-        mut self: Box<Self>,
-        context: &mut Context,
-        now: Instant,
-        mut active: Box<Active>,
-    ) -> Progress {
-        let mut privilege = context.config.privilege;
-        if context.findings.quirks.contains(Quirk::SetPrivilege) {
-            privilege = privilege.min(Privilege::Operator);
-        }
-        if privilege <= Privilege::User || context.findings.quirks.contains(Quirk::I82571Spt) {
-            return Progress::LoggedIn(active);
-        }
-        ask_for_privilege(context, now, &mut active, privilege, self.deadline);
-        self.expect = Expect::Privilege(active);
-        Progress::Continues(self)
-    }
-
     fn fail(mut self, context: &mut Context, now: Instant, error: Error) -> Progress {
         if matches!(self.expect, Expect::Privilege(_)) {
             self.close_without_waiting(context, now);
@@ -512,38 +369,9 @@ impl Login {
         }
     }
 
-    fn send(&self, context: &mut Context, now: Instant, datagram: Datagram) -> Sent {
-        let interval = context.interval();
-        self.send_with_interval(context, now, datagram, interval)
-    }
-
-    /// A message whose answer takes the BMC some computing.
-    fn send_with_hashes(&self, context: &mut Context, now: Instant, datagram: Datagram) -> Sent {
-        let interval = context.config.retry.first_interval;
-        self.send_with_interval(context, now, datagram, interval)
-    }
-
-    fn send_with_interval(
-        &self,
-        context: &mut Context,
-        now: Instant,
-        datagram: Datagram,
-        interval: Duration,
-    ) -> Sent {
-        context.transmit(&datagram);
-        let interval = self.slowed_down(interval);
-        Sent { datagram, transmissions: Transmissions::start(now, interval) }
-    }
-
     /// Longer, where the BMC was found to be slow.
     fn slowed_down(&self, time: Duration) -> Duration {
         time.saturating_mul(1 << self.crossings.min(3))
-    }
-
-    /// Never 0, which some BMCs put in the place of any tag.
-    fn next_tag(&mut self) -> u8 {
-        self.tag = self.tag.checked_add(1).unwrap_or(1);
-        self.tag
     }
 }
 

@@ -67,7 +67,6 @@ impl Expect {
     pub(super) fn capabilities(context: &mut Context, now: Instant, extended: bool) -> Self {
         let expect = ExpectCapabilities::new(context, extended);
         let datagram = expect.request();
-        context.transmit(&datagram);
         let sent = Sent { datagram, transmissions: Transmissions::start(now, context.interval()) };
         Self::Capabilities(sent, expect)
     }
@@ -112,6 +111,13 @@ impl Expect {
             _ => sent.transmissions.age(now) >= step_time,
         };
         has_had_enough && sent.transmissions.is_due(now)
+    }
+
+    /// Sends the message.
+    pub(super) fn transmit(&self, context: &mut Context) {
+        if let Some(sent) = self.sent() {
+            context.transmit(&sent.datagram);
+        }
     }
 
     /// Sends the message again, if it is time for that.

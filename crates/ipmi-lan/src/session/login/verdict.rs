@@ -6,6 +6,8 @@ pub(super) enum Verdict<T> {
     Stranger,
     /// What was expected.
     Accepted(T),
+    /// This, if nothing better comes: anybody could have sent it.
+    Doubtful(Box<Verdict<T>>),
     /// The BMC has no time, or no room; it will be asked again. The error is for when that does not help.
     Busy(Error),
     /// The BMC does not take the suite.
@@ -21,8 +23,18 @@ pub(super) enum Verdict<T> {
 }
 
 impl<T> Verdict<T> {
+    /// The same, if nothing better comes.
+    pub(super) fn doubted_if(self, is_doubtful: bool) -> Self {
+        match self {
+            Self::Stranger | Self::Busy(_) => self,
+            verdict if is_doubtful => Self::Doubtful(Box::new(verdict)),
+            verdict => verdict,
+        }
+    }
+
     pub(super) fn map<U>(self, accepted: impl FnOnce(T) -> U) -> Verdict<U> {
         match self {
+            Self::Doubtful(verdict) => Verdict::Doubtful(Box::new(verdict.map(accepted))),
             Self::Stranger => Verdict::Stranger,
             Self::Accepted(value) => Verdict::Accepted(accepted(value)),
             Self::Busy(error) => Verdict::Busy(error),
