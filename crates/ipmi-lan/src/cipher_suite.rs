@@ -120,6 +120,10 @@ impl CipherSuite {
         self.confidentiality != ConfidentialityAlgorithm::None
     }
 
+    pub(crate) fn uses_md5(self) -> bool {
+        self.authentication == AuthenticationAlgorithm::RakpHmacMd5
+    }
+
     /// Its algorithms, as numbers on the wire.
     #[must_use]
     pub fn algorithms(self) -> ProposedAlgorithms {

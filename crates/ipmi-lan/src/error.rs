@@ -44,6 +44,9 @@ pub enum Error {
     /// The BMC's answer to Activate Session has another authentication code than the password makes.
     #[error("wrong password: the BMC's answer to Activate Session does not fit the password given")]
     WrongPassword15,
+    /// IPMI 2.0 was to be spoken, and no cipher suite was given.
+    #[error("no cipher suite to propose")]
+    NoCipherSuite,
     /// The BMC refused every cipher suite that was proposed.
     #[error("{step} refused for cipher suite {suites}: {status}", step = Step::OpenSession)]
     SuitesRefused {

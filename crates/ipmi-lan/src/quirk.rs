@@ -73,7 +73,7 @@ impl Quirk {
                 hardware: "Supermicro X9SCM-iiF, X9DRi-F, X9DRFR",
                 source: "FreeIPMI, -W nochecksumcheck",
                 recognised: Some(
-                    "a wrong checksum in a packet whose authentication code is right; where no code vouches, the second one",
+                    "a wrong checksum in a packet whose authentication code vouches for its content; outside a session, two in a row",
                 ),
                 change: "the checksums of answers are not looked at",
                 weakens: false,
@@ -85,7 +85,7 @@ impl Quirk {
                 recognised: Some(
                     "IPMI 1.5: session id 0 in an answer whose authentication code is right",
                 ),
-                change: "answers with session id 0 are taken; without a code only where the user names this",
+                change: "answers with session id 0 are taken; without a code, so that anybody could send them, only where the user names this",
                 weakens: false,
             },
             Self::UnexpectedAuth => QuirkFacts {
@@ -148,7 +148,7 @@ impl Quirk {
                 name: "sun20",
                 hardware: "Sun Fire 4100, 4200, 4500 with ILOM",
                 source: "FreeIPMI, -W sun20",
-                recognised: Some("RAKP 2 has a right code of HMAC-SHA1, and one byte more"),
+                recognised: Some("as that of supermicro20"),
                 change: "that byte is left out; Open Session asks for the level of RAKP 1",
                 weakens: false,
             },
@@ -181,7 +181,7 @@ impl Quirk {
                 hardware: "Quanta",
                 source: "ipmitool, -o quanta",
                 recognised: None,
-                change: "IPMI 1.5: authentication type OEM with the password as code; answers prove nothing",
+                change: "IPMI 1.5: authentication type OEM with the password, in clear, as code; answers prove nothing",
                 weakens: true,
             },
             Self::IntelWv2 => QuirkFacts {
@@ -277,7 +277,7 @@ impl Quirk {
                 recognised: Some(
                     "Open Session or RAKP is refused with 01h or 0Bh, Activate Session with 81h to 83h",
                 ),
-                change: "it is asked again, at growing intervals, until the login's time is over",
+                change: "it is asked again, at intervals that grow to 2 s, until the login's time is over",
                 weakens: false,
             },
             Self::Busy => QuirkFacts {
@@ -285,7 +285,7 @@ impl Quirk {
                 hardware: "every BMC under load, in firmware update or start",
                 source: "IPMI 2.0 §5.2",
                 recognised: Some("completion codes C0h, C3h, CEh, CFh, D1h, D2h, D3h, FFh"),
-                change: "it is asked again, at growing intervals, until the time of the command is over",
+                change: "it is asked again, at intervals that grow to 2 s, until the time of the command is over",
                 weakens: false,
             },
             Self::PresentState => QuirkFacts {
@@ -427,7 +427,9 @@ impl Workarounds {
         let mut workarounds = Self::default();
         for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
             match (word, word.strip_prefix('-')) {
-                ("none", _) => workarounds.forbidden = Quirk::ALL.into_iter().collect(),
+                (none, _) if none.eq_ignore_ascii_case("none") => {
+                    workarounds.forbidden = Quirk::ALL.into_iter().collect();
+                }
                 (_, Some(name)) => workarounds.forbidden.insert(quirk(name)?),
                 (name, None) => workarounds.forced.insert(quirk(name)?),
             }

@@ -57,7 +57,7 @@ impl RetryPolicy {
     /// The first wait for an answer that takes no hashes, from a BMC that once answered in this time.
     pub(crate) fn interval(&self, round_trip: Option<Duration>) -> Duration {
         round_trip.map_or(self.first_interval, |round_trip| {
-            (round_trip * 3).max(self.shortest_interval).min(self.first_interval)
+            round_trip.saturating_mul(3).max(self.shortest_interval).min(self.first_interval)
         })
     }
 }
@@ -69,31 +69,58 @@ pub(crate) struct Transmissions {
     count: u32,
     next_at: Instant,
     interval: Duration,
+    /// Whether the BMC has answered that it has no time, or no room.
+    is_busy: bool,
+    /// The same, since the last transmission.
+    has_backed_off: bool,
 }
 
 impl Transmissions {
+    /// Whatever the policy says, no flood, and no time that a clock cannot tell.
+    const SHORTEST: Duration = Duration::from_millis(10);
+    const LONGEST: Duration = Duration::from_secs(3600);
+    /// How long a BMC that has no time, or no room, is left alone at the most.
+    const LONGEST_FOR_BUSY: Duration = Duration::from_secs(2);
+
     /// The first one goes out now.
     pub(crate) fn start(now: Instant, interval: Duration) -> Self {
-        Self { started: now, count: 1, next_at: now + interval, interval }
+        let interval = interval.clamp(Self::SHORTEST, Self::LONGEST);
+        Self {
+            started: now,
+            count: 1,
+            next_at: now + interval,
+            interval,
+            is_busy: false,
+            has_backed_off: false,
+        }
     }
 
     /// Another one goes out now, after an interval as long as the one before.
     pub(crate) fn repeat_evenly(&mut self, now: Instant) {
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
         self.next_at = now + self.interval;
+        self.has_backed_off = false;
     }
 
     /// Another one goes out now.
     pub(crate) fn repeat(&mut self, now: Instant, policy: &RetryPolicy) {
-        self.count += 1;
-        self.interval = (self.interval * 5 / 4).min(policy.longest_interval.max(self.interval));
-        self.next_at = now + self.interval;
+        let longest = policy.longest_interval.max(self.interval);
+        self.interval = (self.interval * 5 / 4).min(longest).min(Self::LONGEST);
+        self.repeat_evenly(now);
     }
 
-    /// The BMC has answered that it has no time, or no room: it gets some.
+    /// The BMC has answered that it has no time, or no room: it gets more each time. Once a transmission, lest somebody
+    /// who forges such answers keeps us waiting.
     pub(crate) fn back_off(&mut self, now: Instant, policy: &RetryPolicy) {
-        self.interval = self.interval.max(policy.first_interval);
-        self.next_at = self.next_at.max(now + self.interval);
+        if self.has_backed_off {
+            return;
+        }
+        self.has_backed_off = true;
+        let longer = if self.is_busy { self.interval.saturating_mul(2) } else { self.interval };
+        self.is_busy = true;
+        self.interval =
+            longer.min(Self::LONGEST_FOR_BUSY).max(policy.first_interval).min(Self::LONGEST);
+        self.next_at = now + self.interval;
     }
 
     pub(crate) fn is_due(&self, now: Instant) -> bool {

@@ -3,6 +3,9 @@ use crate::command::{Command, SendMessage};
 use crate::wire::{Address, RequestMessage, ResponseMessage};
 
 /// A controller behind the BMC, to which the BMC passes requests on ("bridging", IPMI 2.0 §6.13, §22.7).
+///
+/// An answer counts as the target's when it has the target's address. So neither the address of the BMC itself, 20h, nor
+/// that of the controller in between is any good for a target: nobody could tell whose answer it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The controller's address on its channel.
@@ -25,6 +28,9 @@ pub struct Transit {
 }
 
 impl Target {
+    /// A request is wrapped twice at the most.
+    const MOST_LEVELS: u32 = 2;
+
     /// The controller at this address of the BMC's own IPMB.
     #[must_use]
     pub fn on_ipmb(address: u8) -> Self {
@@ -47,34 +53,45 @@ impl Target {
     }
 
     /// What a message is to a request that went to this target. The answer comes inside that to Send Message, or as a
-    /// message of its own behind an empty one.
-    pub(crate) fn unwrap(&self, request: &RequestMessage, message: ResponseMessage) -> Unwrapped {
-        if message.sequence != request.sequence {
-            return Unwrapped::Stranger;
+    /// message of its own behind an empty one. On the way to the BMC only its own checksums protect it.
+    pub(crate) fn unwrap(
+        &self,
+        request: &RequestMessage,
+        message: ResponseMessage,
+        ignores_checksums: bool,
+    ) -> Unwrapped {
+        let mut message = message;
+        for _ in 0..=Self::MOST_LEVELS {
+            if message.sequence != request.sequence {
+                return Unwrapped::Stranger;
+            }
+            if !is_answer_to_send_message(&message) {
+                return self.judge(request, message);
+            }
+            if message.completion != CompletionCode::OK {
+                return Unwrapped::Answer(message);
+            }
+            if message.data.is_empty() {
+                return Unwrapped::Underway;
+            }
+            let inside = if ignores_checksums {
+                ResponseMessage::parse_without_checksums(&message.data)
+            } else {
+                ResponseMessage::parse(&message.data)
+            };
+            let Ok(inside) = inside else { return Unwrapped::Stranger };
+            message = inside;
         }
-        if message.network_function == request.network_function
+        Unwrapped::Stranger
+    }
+
+    /// What another controller says of its own machine is no answer.
+    fn judge(&self, request: &RequestMessage, message: ResponseMessage) -> Unwrapped {
+        let from = Address { slave: self.address, lun: self.lun };
+        let is_answer = message.network_function == request.network_function
             && message.command == request.command
-        {
-            // What another controller says of its own machine is no answer.
-            let is_of_target = message.from.slave == self.address;
-            return if is_of_target { Unwrapped::Answer(message) } else { Unwrapped::Stranger };
-        }
-        if message.network_function != SendMessage::NETWORK_FUNCTION
-            || message.command != SendMessage::NUMBER
-        {
-            return Unwrapped::Stranger;
-        }
-        if message.completion != CompletionCode::OK {
-            return Unwrapped::Answer(message);
-        }
-        if message.data.is_empty() {
-            return Unwrapped::Underway;
-        }
-        // Never more than two levels, because each is shorter by its header.
-        match ResponseMessage::parse_without_checksums(&message.data) {
-            Ok(inside) => self.unwrap(request, inside),
-            Err(_) => Unwrapped::Stranger,
-        }
+            && message.from == from;
+        if is_answer { Unwrapped::Answer(message) } else { Unwrapped::Stranger }
     }
 }
 
@@ -87,6 +104,11 @@ pub(crate) enum Unwrapped {
     Underway,
     /// Nothing.
     Stranger,
+}
+
+fn is_answer_to_send_message(message: &ResponseMessage) -> bool {
+    message.network_function == SendMessage::NETWORK_FUNCTION
+        && message.command == SendMessage::NUMBER
 }
 
 fn send_message(channel: u8, message: &RequestMessage, sequence: u8) -> RequestMessage {
@@ -149,7 +171,7 @@ mod tests {
             completion: CompletionCode::OK,
             data,
         };
-        let is = |message| target.unwrap(&request, message);
+        let is = |message| target.unwrap(&request, message, false);
         assert_eq!(is(answer.clone()), Unwrapped::Answer(answer.clone()));
         assert_eq!(is(around(answer.to_bytes())), Unwrapped::Answer(answer.clone()));
         let twice = around(around(answer.to_bytes()).to_bytes());
@@ -157,9 +179,13 @@ mod tests {
         assert_eq!(is(around(Vec::new())), Unwrapped::Underway);
         assert_eq!(is(around(vec![0; 3])), Unwrapped::Stranger);
         assert_eq!(is(ResponseMessage { sequence: 6, ..answer.clone() }), Unwrapped::Stranger);
-        let of_the_bmc = ResponseMessage { from: Address::BMC, ..answer };
+        let of_the_bmc = ResponseMessage { from: Address::BMC, ..answer.clone() };
         assert_eq!(is(of_the_bmc.clone()), Unwrapped::Stranger);
         assert_eq!(is(around(of_the_bmc.to_bytes())), Unwrapped::Stranger);
+        let mut corrupted = answer.to_bytes();
+        corrupted[7] ^= 1;
+        assert_eq!(is(around(corrupted.clone())), Unwrapped::Stranger);
+        assert!(matches!(target.unwrap(&request, around(corrupted), true), Unwrapped::Answer(_)));
         let refused = ResponseMessage { completion: CompletionCode(0xd3), ..around(Vec::new()) };
         assert_eq!(is(refused.clone()), Unwrapped::Answer(refused));
     }

@@ -53,14 +53,19 @@ impl Codes15 {
         Packet15 { authentication, sequence, session_id, payload: message }
     }
 
-    /// Whether the packet has the right code, of this type. Compared in constant time.
+    /// Whether a right code vouches for the packet's content: those of the other types are the same for all packets.
+    #[must_use]
+    pub fn vouch_for_content(&self) -> bool {
+        matches!(self.kind, AuthenticationType::Md2 | AuthenticationType::Md5)
+    }
+
+    /// Whether the packet has the right code, of this type; with type none every packet without a code has. Compared in
+    /// constant time.
     #[must_use]
     pub fn is_genuine(&self, packet: &Packet15) -> bool {
         let code = self.code(packet.session_id, packet.sequence, &packet.payload);
-        match packet.authentication.code() {
-            Some(given) if packet.authentication.kind() == self.kind => code.ct_eq(given).into(),
-            _ => packet.authentication.kind() == self.kind,
-        }
+        let is_of_kind = packet.authentication.kind() == self.kind;
+        is_of_kind && packet.authentication.code().is_none_or(|given| code.ct_eq(given).into())
     }
 
     fn code(&self, session_id: u32, sequence: u32, message: &[u8]) -> Zeroizing<[u8; 16]> {

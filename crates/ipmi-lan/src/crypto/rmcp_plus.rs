@@ -221,7 +221,8 @@ impl SessionIntegrityKey {
     /// The integrity algorithm whose code RAKP 4 has: the one that goes with the *authentication* algorithm.
     fn rakp4_algorithm(&self) -> IntegrityAlgorithm {
         let RakpExchange { suite, quirks, .. } = &self.exchange;
-        if quirks.contains(Quirk::Intel20) || quirks.contains(Quirk::IntelPlus) {
+        let is_intel_plus = quirks.contains(Quirk::IntelPlus) && suite.authenticates_packets();
+        if quirks.contains(Quirk::Intel20) || is_intel_plus {
             return suite.integrity;
         }
         match suite.authentication {

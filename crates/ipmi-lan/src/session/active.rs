@@ -1,10 +1,10 @@
 use std::time::{Duration, Instant};
 
-use crate::command::CloseSession;
+use crate::command::{CloseSession, Command, SendMessage};
 use crate::retry::Transmissions;
 use crate::target::Unwrapped;
 use crate::wire::{Address, Datagram, RequestMessage, ResponseMessage};
-use crate::{Error, NoAnswer, Step, Target};
+use crate::{Error, NoAnswer, Privilege, Quirk, QuirkSet, Step, Target};
 
 use super::seal::Seal;
 use super::{Context, Delivery, LoggedIn, Request};
@@ -12,8 +12,12 @@ use super::{Context, Delivery, LoggedIn, Request};
 /// A session that the BMC activated: only packets of it are believed, as genuine as it has them.
 pub(super) struct Active {
     seal: Seal,
+    /// The level that was asked for last.
+    privilege: Privilege,
     /// Whether any packet of the session has come.
     is_heard: bool,
+    /// Whether the BMC has answered a request without any guess at its quirks.
+    is_settled: bool,
     pending: Option<Pending>,
 }
 
@@ -27,6 +31,8 @@ struct Pending {
     since: Instant,
     deadline: Instant,
     transmissions: Transmissions,
+    /// Whether it was also sent in a way that only BMCs with quirks understand.
+    has_guessed: bool,
     /// The BMC answered that it has no time; it will be asked again.
     busy: Option<ResponseMessage>,
 }
@@ -34,13 +40,27 @@ struct Pending {
 impl Active {
     /// After so many transmissions without any answer in the session it is asked whether the BMC has quirks.
     const PATIENCE: u32 = 2;
+    /// Time for all that the BMC may have quirks with.
+    const LOST_AFTER: Duration = Duration::from_secs(4);
 
     pub(super) fn new(seal: Seal) -> Self {
-        Self { seal, is_heard: false, pending: None }
+        Self { seal, privilege: Privilege::User, is_heard: false, is_settled: false, pending: None }
     }
 
-    pub(super) fn logged_in(&self) -> LoggedIn {
-        self.seal.logged_in()
+    pub(super) fn logged_in(&self, quirks: QuirkSet) -> LoggedIn {
+        let (protection, bmc_guid, found) = self.seal.is_what();
+        let workarounds = quirks.iter().chain(found.iter()).collect();
+        LoggedIn { protection, privilege: self.privilege, bmc_guid, workarounds }
+    }
+
+    /// Whether the BMC has answered nothing in the session for so long that it does not seem to have it.
+    pub(super) fn is_deaf(&self, now: Instant) -> bool {
+        let is_old = |pending: &Pending| pending.transmissions.age(now) >= Self::LOST_AFTER;
+        !self.is_heard && self.pending.as_ref().is_some_and(is_old)
+    }
+
+    pub(super) fn set_privilege(&mut self, privilege: Privilege) {
+        self.privilege = privilege;
     }
 
     /// How often the request under way has been sent.
@@ -72,8 +92,16 @@ impl Active {
             data: request.data.clone(),
         };
         let transmissions = Transmissions::start(now, interval);
-        let pending =
-            Pending { request, target, message, since: now, deadline, transmissions, busy: None };
+        let pending = Pending {
+            request,
+            target,
+            message,
+            since: now,
+            deadline,
+            transmissions,
+            has_guessed: false,
+            busy: None,
+        };
         self.transmit(context, &pending);
         self.pending = Some(pending);
     }
@@ -106,14 +134,16 @@ impl Active {
         let opened = self.seal.open(datagram)?;
         self.is_heard = true;
         let pending = self.pending.as_mut()?;
-        let message = context.read(&opened.message, opened.is_authenticated, |message| {
-            pending.is_concerned_by(message)
+        let ignores_checksums = context.config.workarounds.forces(Quirk::NoChecksumCheck);
+        let message = context.read(&opened.message, opened.vouched, |message| {
+            pending.is_concerned_by(message, ignores_checksums)
         })?;
-        let response = pending.unwrap(message)?;
+        let response = pending.unwrap(message, ignores_checksums)?;
+        self.is_settled |= !pending.has_guessed;
         context.note_round_trip(now, &pending.transmissions);
-        if context.is_worth_asking_again(response.completion)
-            && pending.request.delivery == Delivery::Repeated
-        {
+        let is_busy = context.is_worth_asking_again(response.completion)
+            || is_bus_trouble(&response) && context.config.workarounds.finds(Quirk::Busy);
+        if is_busy && pending.request.delivery == Delivery::Repeated {
             log::debug!("{}: {}; asking again", pending.request.name, response.completion);
             pending.busy = Some(response);
             pending.transmissions.back_off(now, &context.config.retry);
@@ -142,9 +172,10 @@ impl Active {
                 pending.message.sequence = context.next_request_sequence();
             }
             if let Some(attempt) = pending.transmissions.count().checked_sub(Self::PATIENCE)
-                && !self.is_heard
+                && !self.is_settled
             {
-                self.seal.try_otherwise(&context.config.workarounds, attempt);
+                pending.has_guessed |=
+                    self.seal.try_otherwise(&context.config.workarounds, attempt);
             }
             pending.transmissions.repeat(now, &context.config.retry);
             self.transmit(context, &pending);
@@ -163,6 +194,13 @@ impl Active {
     }
 }
 
+/// Send Message: lost arbitration, and bus error (IPMI 2.0 §22.7). Both pass.
+fn is_bus_trouble(response: &ResponseMessage) -> bool {
+    response.network_function == SendMessage::NETWORK_FUNCTION
+        && response.command == SendMessage::NUMBER
+        && matches!(response.completion.0, 0x81 | 0x82)
+}
+
 impl Pending {
     fn next_timeout(&self) -> Instant {
         match self.request.delivery {
@@ -179,17 +217,20 @@ impl Pending {
         }
     }
 
-    fn is_concerned_by(&self, message: &ResponseMessage) -> bool {
+    fn is_concerned_by(&self, message: &ResponseMessage, ignores_checksums: bool) -> bool {
         match &self.target {
             None => message.answers(&self.message),
-            Some(target) => target.unwrap(&self.message, message.clone()) != Unwrapped::Stranger,
+            Some(target) => {
+                target.unwrap(&self.message, message.clone(), ignores_checksums)
+                    != Unwrapped::Stranger
+            }
         }
     }
 
-    fn unwrap(&self, message: ResponseMessage) -> Option<ResponseMessage> {
+    fn unwrap(&self, message: ResponseMessage, ignores_checksums: bool) -> Option<ResponseMessage> {
         match &self.target {
             None => Some(message),
-            Some(target) => match target.unwrap(&self.message, message) {
+            Some(target) => match target.unwrap(&self.message, message, ignores_checksums) {
                 Unwrapped::Answer(answer) => Some(answer),
                 Unwrapped::Underway | Unwrapped::Stranger => None,
             },

@@ -33,7 +33,7 @@ use crate::{
 };
 
 use active::Active;
-use answer::AnswerReader;
+use answer::{AnswerReader, Vouched};
 use login::{Login, Progress};
 
 /// How to log in.
@@ -87,7 +87,6 @@ pub enum Input<'a> {
 }
 
 /// What a [`Session`] wants.
-#[derive(Debug)]
 pub enum Output {
     /// Send this to the BMC.
     Transmit(Vec<u8>),
@@ -99,10 +98,22 @@ pub enum Output {
     Wait(Option<Instant>),
 }
 
+/// Without the datagrams, which may hold a password.
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transmit(datagram) => write!(f, "Transmit({} bytes)", datagram.len()),
+            Self::ChangePort => f.write_str("ChangePort"),
+            Self::Event(event) => write!(f, "Event({event:?})"),
+            Self::Wait(until) => write!(f, "Wait({until:?})"),
+        }
+    }
+}
+
 /// What happened in a [`Session`].
 #[derive(Debug)]
 pub enum Event {
-    /// The session is there, at the privilege level asked for.
+    /// The session is there.
     LoggedIn(LoggedIn),
     /// The login failed; the session has ended.
     LoginFailed(Error),
@@ -119,6 +130,9 @@ pub enum Event {
 pub struct LoggedIn {
     /// What protects the session.
     pub protection: Protection,
+    /// The level at which commands are given: the one asked for, unless the BMC needs
+    /// [`Quirk::SetPrivilege`](crate::Quirk::SetPrivilege).
+    pub privilege: Privilege,
     /// The BMC's GUID (IPMI 2.0 §13.21), by which it can be told from another one; vouched for by the password. Some BMCs
     /// have all zeros; IPMI 1.5 tells none.
     pub bmc_guid: Option<[u8; 16]>,
@@ -221,8 +235,8 @@ impl<R: CryptoRng> Session<R> {
         let findings = Findings { quirks: config.workarounds.forced(), ..Findings::default() };
         let outputs = VecDeque::new();
         let mut session = Self { config, random, outputs, findings, state: State::Ended };
-        let login = Login::start(&mut session.context(), now, deadline);
-        session.state = State::LoggingIn(login);
+        let progress = Login::start(&mut session.context(), now, deadline);
+        session.progress(progress);
         session
     }
 
@@ -348,7 +362,7 @@ impl<R: CryptoRng> Session<R> {
         match progress {
             Progress::Continues(login) => self.state = State::LoggingIn(login),
             Progress::LoggedIn(active) => {
-                let logged_in = active.logged_in();
+                let logged_in = active.logged_in(self.findings.quirks);
                 self.state = State::Active(active);
                 self.event(Event::LoggedIn(logged_in));
             }
@@ -415,11 +429,11 @@ impl Context<'_> {
     fn read(
         &mut self,
         message: &[u8],
-        is_authenticated: bool,
+        vouched: Vouched,
         fits: impl FnOnce(&ResponseMessage) -> bool,
     ) -> Option<ResponseMessage> {
         let Findings { reader, quirks, .. } = self.findings;
-        reader.read(message, is_authenticated, &self.config.workarounds, quirks, fits)
+        reader.read(message, vouched, &self.config.workarounds, quirks, fits)
     }
 
     /// Whether the same request may well succeed a moment later.

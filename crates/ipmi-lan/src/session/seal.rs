@@ -4,9 +4,10 @@ use crate::crypto::{Codes15, RakpExchange, SessionIntegrityKey, SessionKeys};
 use crate::wire::{Authentication15, Datagram, Packet15, Packet20, PayloadType};
 use crate::{AuthenticationType, Quirk, QuirkSet, Workarounds};
 
+use super::answer::Vouched;
 use super::login::Activation;
 use super::window::ReceiveWindow;
-use super::{Context, LoggedIn, Protection};
+use super::{Context, Protection};
 
 /// The protection of one session.
 pub(super) enum Seal {
@@ -17,23 +18,18 @@ pub(super) enum Seal {
 /// The message of a packet that is of the session, and new.
 pub(super) struct Opened {
     pub(super) message: Vec<u8>,
-    /// Whether a code has vouched for every byte of it.
-    pub(super) is_authenticated: bool,
+    pub(super) vouched: Vouched,
 }
 
 impl Seal {
-    pub(super) fn logged_in(&self) -> LoggedIn {
+    /// What protects the session, the BMC's GUID, and the quirks that were found.
+    pub(super) fn is_what(&self) -> (Protection, Option<[u8; 16]>, QuirkSet) {
         match self {
-            Self::Ipmi15(seal) => LoggedIn {
-                protection: Protection::Ipmi15(seal.kind()),
-                bmc_guid: None,
-                workarounds: seal.quirks,
-            },
-            Self::Ipmi20(seal) => LoggedIn {
-                protection: Protection::Ipmi20(seal.exchange.suite),
-                bmc_guid: Some(seal.exchange.bmc_guid),
-                workarounds: seal.quirks,
-            },
+            Self::Ipmi15(seal) => (Protection::Ipmi15(seal.kind()), None, seal.quirks),
+            Self::Ipmi20(seal) => {
+                let RakpExchange { suite, bmc_guid, .. } = seal.exchange;
+                (Protection::Ipmi20(suite), Some(bmc_guid), seal.quirks)
+            }
         }
     }
 
@@ -66,19 +62,24 @@ impl Seal {
     }
 
     /// Makes the next packets in another way that some BMCs want, or as usual again: the BMC has answered none so far.
-    /// Every second time as usual, for it is more likely that the network lost them.
-    pub(super) fn try_otherwise(&mut self, workarounds: &Workarounds, attempt: u32) {
+    /// Every second time as usual, for it is more likely that the network lost them. Whether there is another way.
+    pub(super) fn try_otherwise(&mut self, workarounds: &Workarounds, attempt: u32) -> bool {
         let is_usual = attempt % 2 == 1;
         match self {
             Self::Ipmi15(seal) => {
-                seal.tries_codes = !is_usual && workarounds.finds(Quirk::ForcePerMsg);
+                seal.tries_codes =
+                    !is_usual && !seal.has_codes && workarounds.finds(Quirk::ForcePerMsg);
+                seal.tries_codes
             }
             Self::Ipmi20(seal) => {
-                let candidates = [Quirk::Icts, Quirk::RmcppIntegSik];
+                let is_new =
+                    |quirk: &Quirk| workarounds.finds(*quirk) && !seal.quirks.contains(*quirk);
                 let mut candidates =
-                    candidates.into_iter().filter(|quirk| workarounds.finds(*quirk)).cycle();
+                    [Quirk::Icts, Quirk::RmcppIntegSik].into_iter().filter(is_new).cycle();
                 let position = usize::try_from(attempt / 2).unwrap_or(0);
-                seal.try_with(if is_usual { None } else { candidates.nth(position) });
+                let quirk = if is_usual { None } else { candidates.nth(position) };
+                seal.try_with(quirk);
+                quirk.is_some()
             }
         }
     }
@@ -108,6 +109,7 @@ struct Trial {
 impl Seal20 {
     pub(super) fn new(exchange: RakpExchange, key: SessionIntegrityKey) -> Self {
         let quirks = exchange.quirks;
+        let window = ReceiveWindow::for_ipmi20(exchange.suite.authenticates_packets());
         Self {
             keys: key.session_keys(quirks),
             exchange,
@@ -115,7 +117,7 @@ impl Seal20 {
             quirks,
             trial: None,
             sequence: 0,
-            window: ReceiveWindow::for_ipmi20(),
+            window,
         }
     }
 
@@ -137,7 +139,9 @@ impl Seal20 {
             log::debug!("packet of the session dropped: a duplicate, or too old");
             return None;
         }
-        Some(Opened { message, is_authenticated: self.exchange.suite.authenticates_packets() })
+        let has_code = self.exchange.suite.authenticates_packets();
+        let vouched = if has_code { Vouched::ByCode } else { Vouched::InSession };
+        Some(Opened { message, vouched })
     }
 
     /// The message of a genuine packet, which also shows what the BMC needs.
@@ -219,8 +223,7 @@ impl Seal15 {
     }
 
     fn open(&mut self, packet: &Packet15) -> Option<Opened> {
-        let is_genuine =
-            self.login.kind() != AuthenticationType::None && self.login.is_genuine(packet);
+        let is_genuine = packet.authentication.code().is_some() && self.login.is_genuine(packet);
         if !self.is_of_session(packet, is_genuine) {
             log::debug!("datagram dropped: not of this session");
             return None;
@@ -237,7 +240,9 @@ impl Seal15 {
             self.learn_from_code();
         }
         self.tries_codes = false;
-        Some(Opened { message: packet.payload.clone(), is_authenticated: is_genuine })
+        let is_vouched_for = is_genuine && self.login.vouch_for_content();
+        let vouched = if is_vouched_for { Vouched::ByCode } else { Vouched::InSession };
+        Some(Opened { message: packet.payload.clone(), vouched })
     }
 
     fn is_of_session(&mut self, packet: &Packet15, is_genuine: bool) -> bool {

@@ -11,19 +11,19 @@ pub(super) struct ReceiveWindow {
 }
 
 impl ReceiveWindow {
-    /// In IPMI 1.5, where nothing may vouch for a number but that it fits. Room for 64 answers that were lost.
-    const REACH_15: u32 = 64;
+    /// Where nothing vouches for a number but that it fits. Room for 64 answers that were lost.
+    const REACH: u32 = 64;
 
-    /// The window of a session of IPMI 2.0. Every number above the highest is taken, for the authentication code has
-    /// vouched for it and the BMC may have sent much that was lost.
-    pub(super) fn for_ipmi20() -> Self {
-        Self { highest: 0, seen: 0, reach: u32::MAX }
+    /// The window of a session of IPMI 2.0. Where an authentication code vouches for it, every number above the highest
+    /// is taken: the BMC may have sent much that was lost.
+    pub(super) fn for_ipmi20(has_codes: bool) -> Self {
+        Self { highest: 0, seen: 0, reach: if has_codes { u32::MAX } else { Self::REACH } }
     }
 
     /// The window of a session of IPMI 1.5, where the BMC begins with this number, or, as some do, with the one
     /// before.
     pub(super) fn for_ipmi15(first: u32) -> Self {
-        Self { highest: first.saturating_sub(2), seen: u32::MAX, reach: Self::REACH_15 }
+        Self { highest: first.saturating_sub(2), seen: u32::MAX, reach: Self::REACH }
     }
 
     /// Takes a number, unless it was received before, is too old or too new, or is 0, which no packet of a session has.
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn every_number_is_taken_once() {
-        let mut window = ReceiveWindow::for_ipmi20();
+        let mut window = ReceiveWindow::for_ipmi20(true);
         for sequence in [1, 2, 5, 3, 4, 100, 69] {
             assert!(window.accept(sequence), "{sequence} is new");
             assert!(!window.accept(sequence), "{sequence} is a duplicate");
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn old_numbers_and_zero_are_not_taken() {
-        let mut window = ReceiveWindow::for_ipmi20();
+        let mut window = ReceiveWindow::for_ipmi20(true);
         assert!(!window.accept(0));
         assert!(window.accept(40));
         assert!(!window.accept(8), "32 below the highest");

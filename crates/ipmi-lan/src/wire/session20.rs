@@ -122,7 +122,13 @@ impl Packet20 {
         let session_id = reader.u32()?;
         let sequence = reader.u32()?;
         let length = reader.u16()?;
-        let payload = reader.bytes(usize::from(length))?.to_vec();
+        let is_rakp2 = kind == PayloadType::Rakp2.bits() && session_id == 0;
+        let length = match usize::from(length) {
+            // See Quirk::Supermicro20: the code in it decides.
+            length if is_rakp2 && length == reader.rest().len() + 1 => reader.rest().len(),
+            length => length,
+        };
+        let payload = reader.bytes(length)?.to_vec();
         let trailer =
             (kind & AUTHENTICATED != 0).then(|| Trailer { bytes: reader.rest().to_vec() });
         Ok(Self {

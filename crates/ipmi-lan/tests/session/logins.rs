@@ -66,7 +66,7 @@ fn a_suite_that_was_asked_for_is_not_replaced_by_another() {
 }
 
 #[test]
-fn a_bmc_that_ignores_unknown_suites_costs_a_second() {
+fn a_bmc_that_ignores_unknown_suites_costs_three_seconds() {
     let mut pair = Pair::with(config(), bmc_config(), 7, |from, datagram| {
         let is_proposal_of_17 = from == From::Console
             && payload_type_of(datagram) == Some(PayloadType::OpenSessionRequest)
@@ -74,7 +74,7 @@ fn a_bmc_that_ignores_unknown_suites_costs_a_second() {
         if is_proposal_of_17 { Vec::new() } else { as_it_is(datagram) }
     });
     assert_eq!(pair.log_in_with_suite().unwrap(), CipherSuite::SUITE_3);
-    assert!(pair.elapsed().as_millis() < 1500, "{:?}", pair.elapsed());
+    assert!(pair.elapsed().as_millis() < 3000, "{:?}", pair.elapsed());
 }
 
 #[test]

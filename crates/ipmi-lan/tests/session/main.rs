@@ -12,6 +12,7 @@ mod bad_networks;
 mod forgeries;
 mod ipmi15;
 mod logins;
+mod odd_answers;
 mod pair;
 mod quirks;
 mod retries;

@@ -4,47 +4,128 @@ use crate::command::{AuthenticationCapabilities, Command, GetChannelAuthenticati
 use crate::wire::{Authentication15, Datagram, Packet15, RequestMessage, ResponseMessage};
 use crate::{AuthenticationType, CompletionCode, Error, Quirk};
 
+use super::super::answer::Vouched;
 use super::verdict::Verdict;
-use super::{Context, SessionConfig};
+use super::{Context, Protocol, SessionConfig};
 
 /// Awaits the answer to Get Channel Authentication Capabilities (IPMI 2.0 §22.13).
 pub(super) struct ExpectCapabilities {
-    request: RequestMessage,
-    command: GetChannelAuthenticationCapabilities,
+    /// The question for the data of IPMI 2.0 too.
+    extended: GetChannelAuthenticationCapabilities,
+    extended_request: RequestMessage,
+    /// The question of IPMI 1.5, for BMCs that refuse the other one, or do not answer it.
+    plain: GetChannelAuthenticationCapabilities,
+    plain_request: RequestMessage,
+    /// Whether the first question was refused.
+    is_extended_refused: bool,
+    /// How often the second question was answered, while the first one was not.
+    plain_answers: u32,
 }
 
 impl ExpectCapabilities {
-    /// `extended` asks for the data of IPMI 2.0, which some BMCs of IPMI 1.5 refuse.
-    pub(super) fn new(context: &mut Context, extended: bool) -> Self {
-        let privilege = context.config.privilege;
-        let command = GetChannelAuthenticationCapabilities { extended, privilege };
-        Self { request: command.to_message(context.next_request_sequence()), command }
+    /// So many transmissions ask for all that there is; then every second one asks for less.
+    const PATIENCE: u32 = 3;
+    /// After so many answers to the second question the BMC is held not to know the first one.
+    const ENOUGH: u32 = 3;
+
+    pub(super) fn new(context: &mut Context) -> Self {
+        let question = |extended| GetChannelAuthenticationCapabilities {
+            extended,
+            privilege: context.config.privilege,
+        };
+        let (extended, plain) = (question(true), question(false));
+        Self {
+            extended,
+            extended_request: extended.to_message(context.next_request_sequence()),
+            plain,
+            plain_request: plain.to_message(context.next_request_sequence()),
+            is_extended_refused: false,
+            plain_answers: 0,
+        }
     }
 
-    pub(super) fn request(&self) -> Datagram {
-        Datagram::Ipmi15(Packet15::sessionless(self.request.to_bytes()))
+    /// The question to ask when there have been so many transmissions.
+    pub(super) fn request(&self, transmissions: u32) -> Datagram {
+        let is_plain = self.is_extended_refused
+            || transmissions >= Self::PATIENCE && !transmissions.is_multiple_of(2);
+        let request = if is_plain { &self.plain_request } else { &self.extended_request };
+        Datagram::Ipmi15(Packet15::sessionless(request.to_bytes()))
+    }
+
+    /// The answers so far may have been somebody else's.
+    pub(super) fn ask_for_all_again(&mut self) {
+        self.is_extended_refused = false;
+    }
+
+    /// Whether the BMC answers the question of IPMI 1.5 only.
+    pub(super) fn is_of_ipmi15(&self) -> bool {
+        self.plain_answers > 0
     }
 
     /// Nothing vouches for this answer; it decides only what is tried first. `None` when the BMC refuses to tell of IPMI
-    /// 2.0.
+    /// 2.0, and is to be asked for less.
     pub(super) fn judge(
-        &self,
+        &mut self,
         context: &mut Context,
         datagram: &Datagram,
     ) -> Verdict<Option<AuthenticationCapabilities>> {
-        let Some(response) = sessionless_answer15(context, &self.request, datagram) else {
-            return Verdict::Stranger;
-        };
-        let refused = Error::refused::<GetChannelAuthenticationCapabilities>(response.completion);
-        match response.completion {
-            CompletionCode::OK => match self.command.parse_response(&response.data) {
-                Ok(capabilities) => Verdict::Accepted(Some(capabilities)),
-                Err(_) => Verdict::Stranger,
-            },
-            code if context.is_worth_asking_again(code) => Verdict::Busy(refused),
-            _ if self.command.extended => Verdict::Accepted(None),
-            _ => Verdict::Failed(refused),
+        if let Some(response) = sessionless_answer15(context, &self.extended_request, datagram) {
+            return self.judge_extended(context, &response);
         }
+        match sessionless_answer15(context, &self.plain_request, datagram) {
+            Some(response) => self.judge_plain(context, &response),
+            None => Verdict::Stranger,
+        }
+    }
+
+    fn judge_extended(
+        &mut self,
+        context: &Context,
+        response: &ResponseMessage,
+    ) -> Verdict<Option<AuthenticationCapabilities>> {
+        match response.completion {
+            CompletionCode::OK => Self::offer(&self.extended, response),
+            code if context.is_worth_asking_again(code) => Verdict::Busy(Self::refused(code)),
+            _ if self.is_extended_refused => Verdict::Stranger,
+            _ => {
+                self.is_extended_refused = true;
+                Verdict::Accepted(None)
+            }
+        }
+    }
+
+    fn judge_plain(
+        &mut self,
+        context: &Context,
+        response: &ResponseMessage,
+    ) -> Verdict<Option<AuthenticationCapabilities>> {
+        match response.completion {
+            CompletionCode::OK => {}
+            code if context.is_worth_asking_again(code) => {
+                return Verdict::Busy(Self::refused(code));
+            }
+            code => return Verdict::Failed(Self::refused(code)),
+        }
+        self.plain_answers += 1;
+        // It does not tell of IPMI 2.0, and the answer to the other question may still be on its way.
+        let is_enough = self.plain_answers >= Self::ENOUGH
+            && context.config.protocol != Protocol::Ipmi20
+            || self.is_extended_refused;
+        if is_enough { Self::offer(&self.plain, response) } else { Verdict::Stranger }
+    }
+
+    fn offer(
+        command: &GetChannelAuthenticationCapabilities,
+        response: &ResponseMessage,
+    ) -> Verdict<Option<AuthenticationCapabilities>> {
+        match command.parse_response(&response.data) {
+            Ok(capabilities) => Verdict::Accepted(Some(capabilities)),
+            Err(_) => Verdict::Stranger,
+        }
+    }
+
+    fn refused(code: CompletionCode) -> Error {
+        Error::refused::<GetChannelAuthenticationCapabilities>(code)
     }
 }
 
@@ -66,7 +147,7 @@ pub(super) fn usable_authentication(
     }
     let offered = capabilities.authentication_types;
     // Who names no type at all offers what it does not know to tell.
-    let tells = is_believed && offered.bits() != 0;
+    let tells = is_believed && (offered.bits() != 0 || !config.workarounds.finds(Quirk::AuthCap));
     // Nobody can tell whose type OEM is, if the user does not.
     let is_offered = |kind: &AuthenticationType| {
         *kind != AuthenticationType::Oem && (!tells || offered.contains(*kind))
@@ -90,7 +171,7 @@ pub(super) fn sessionless_answer15(
             session_id: 0,
             payload,
             ..
-        }) => context.read(payload, false, |message| message.answers(request)),
+        }) => context.read(payload, Vouched::OutsideSession, |message| message.answers(request)),
         _ => None,
     }
 }

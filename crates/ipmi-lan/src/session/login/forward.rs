@@ -6,7 +6,7 @@ use crate::command::AuthenticationCapabilities;
 use crate::error::SuiteIds;
 use crate::retry::Transmissions;
 use crate::wire::Datagram;
-use crate::{AuthenticationType, CipherSuite, Error, Privilege, Quirk, RmcpPlusStatus};
+use crate::{AuthenticationType, Error, Privilege, Quirk, RmcpPlusStatus};
 
 use super::super::seal::{Seal, Seal15};
 use super::capabilities::usable_authentication;
@@ -30,8 +30,10 @@ impl Login {
         }
         match next {
             Next::Capabilities(None) => {
-                self.expect = Expect::capabilities(context, now, false);
-                self.expect.transmit(context);
+                if let Expect::Capabilities(sent, expect) = &mut self.expect {
+                    context.transmit(&expect.request(sent.count()));
+                    sent.transmissions.repeat_evenly(now);
+                }
             }
             Next::Capabilities(Some(capabilities)) => {
                 return self.choose_version(context, now, capabilities);
@@ -90,14 +92,14 @@ impl Login {
         let config = context.config;
         if config.protocol == Protocol::Ipmi20 {
             if capabilities.ipmi20 || config.workarounds.forces(Quirk::AuthCap) {
-                return Progress::Continues(self.open_session(context, now));
+                return self.open_session(context, now);
             }
-            return Progress::Failed(Error::NoIpmi20);
+            return self.doubt(Error::NoIpmi20);
         }
         match usable_authentication(config, &capabilities) {
             Ok(authentication) => {
                 self.authentication = Some(authentication);
-                Progress::Continues(self.ask_for_challenge(context, now, authentication))
+                self.ask_for_challenge(context, now, authentication)
             }
             Err(error) => self.use_ipmi20_instead(context, now, error),
         }
@@ -112,11 +114,25 @@ impl Login {
     ) -> Progress {
         let has_ipmi20 = self.capabilities.is_some_and(|capabilities| capabilities.ipmi20);
         if context.config.protocol != Protocol::Ipmi15Or20 || !has_ipmi20 {
-            return Progress::Failed(error);
+            return self.doubt(error);
         }
         log::info!("{error}; using IPMI 2.0, which it offers too");
         self.authentication = None;
-        Progress::Continues(self.open_session(context, now))
+        self.open_session(context, now)
+    }
+
+    /// What the BMC says before a login could be said by anybody. So it is asked again, until it has said thrice that
+    /// there is no way in.
+    pub(super) fn doubt(mut self: Box<Self>, error: Error) -> Progress {
+        const ENOUGH: u32 = 3;
+        self.claims += 1;
+        match &mut self.expect {
+            Expect::Capabilities(_, expect) if self.claims < ENOUGH => {
+                expect.ask_for_all_again();
+                Progress::Continues(self)
+            }
+            _ => Progress::Failed(error),
+        }
     }
 
     pub(super) fn ask_for_challenge(
@@ -124,29 +140,36 @@ impl Login {
         context: &mut Context,
         now: Instant,
         authentication: AuthenticationType,
-    ) -> Box<Self> {
-        self.has_repeated = false;
+    ) -> Progress {
+        self.begin();
         let expect = ExpectChallenge::new(context, authentication);
         let sent = self.send(context, now, expect.request());
         self.expect = Expect::Challenge(sent, expect);
-        self
+        Progress::Continues(self)
+    }
+
+    /// Forgets what the last attempt came to.
+    fn begin(&mut self) {
+        self.has_repeated = false;
+        self.doubtful = None;
     }
 
     pub(super) fn open_session(
         mut self: Box<Self>,
         context: &mut Context,
         now: Instant,
-    ) -> Box<Self> {
-        self.has_repeated = false;
-        // Without any suite the BMC will refuse the first one.
-        let suite = self.suites.first().copied().unwrap_or(CipherSuite::SUITE_17);
+    ) -> Progress {
+        self.begin();
+        let Some(suite) = self.suites.first().copied() else {
+            return Progress::Failed(Error::NoCipherSuite);
+        };
         // 0 is the id of packets outside a session (IPMI 2.0 §13.17).
         let console_session_id = u32::from_le_bytes(context.random_bytes()).max(1);
         let expect = ExpectOpenSessionResponse { tag: self.next_tag(), suite, console_session_id };
-        let request = expect.request(context.config.privilege);
+        let request = expect.request(context);
         let sent = self.send(context, now, request);
         self.expect = Expect::OpenSessionResponse(sent, expect);
-        self
+        Progress::Continues(self)
     }
 
     pub(super) fn propose_next_suite(
@@ -155,15 +178,17 @@ impl Login {
         now: Instant,
         status: RmcpPlusStatus,
     ) -> Progress {
-        let suite = self.suites.remove(0);
-        log::debug!("cipher suite {suite} refused: {status}");
-        self.refused.push(suite.id());
+        if let Some(suite) = self.suites.first().copied() {
+            log::debug!("cipher suite {suite} refused: {status}");
+            self.suites.retain(|other| *other != suite);
+            self.refused.push(suite.id());
+        }
         self.progress_at = now;
         if self.suites.is_empty() {
             let suites = SuiteIds(self.refused);
             return Progress::Failed(Error::SuitesRefused { suites, status });
         }
-        Progress::Continues(self.open_session(context, now))
+        self.open_session(context, now)
     }
 
     /// An activated session begins at level User (IPMI 2.0 §22.18), which is enough for a user.
@@ -177,6 +202,7 @@ impl Login {
         if context.findings.quirks.contains(Quirk::SetPrivilege) {
             privilege = privilege.min(Privilege::Operator);
         }
+        active.set_privilege(privilege);
         if privilege <= Privilege::User || context.findings.quirks.contains(Quirk::I82571Spt) {
             return Progress::LoggedIn(active);
         }

@@ -5,6 +5,7 @@ use crate::crypto::Codes15;
 use crate::wire::{Datagram, Packet15, RequestMessage, ResponseMessage};
 use crate::{AuthenticationType, CompletionCode, Error, Quirk};
 
+use super::super::answer::Vouched;
 use super::super::seal::{allows_session_id_0, ignores_codes};
 use super::Context;
 use super::capabilities::sessionless_answer15;
@@ -17,7 +18,7 @@ const NO_SLOT_FOR_USER: CompletionCode = CompletionCode(0x82);
 /// Activate Session: no slot available at this privilege level.
 const NO_SLOT_FOR_PRIVILEGE: CompletionCode = CompletionCode(0x83);
 /// Activate Session: invalid session id.
-const INVALID_SESSION_ID: CompletionCode = CompletionCode(0x85);
+pub(super) const INVALID_SESSION_ID: CompletionCode = CompletionCode(0x85);
 
 /// Awaits the answer to Get Session Challenge (IPMI 2.0 §22.16).
 pub(super) struct ExpectChallenge {
@@ -64,8 +65,8 @@ pub(super) struct ExpectActivation {
     command: ActivateSession,
     codes: Codes15,
     temporary_session_id: u32,
-    /// Whether an answer came whose code did not fit.
-    pub(super) wrong_code: bool,
+    /// How many answers came whose code did not fit.
+    pub(super) wrong_codes: u32,
 }
 
 /// What a session of IPMI 1.5 is made of.
@@ -102,7 +103,7 @@ impl ExpectActivation {
             command,
             codes,
             temporary_session_id: challenge.temporary_session_id,
-            wrong_code: false,
+            wrong_codes: 0,
         }
     }
 
@@ -118,23 +119,17 @@ impl ExpectActivation {
         has_repeated: bool,
     ) -> Verdict<Activation> {
         let Datagram::Ipmi15(packet) = datagram else { return Verdict::Stranger };
-        let is_genuine = self.is_genuine(context, packet);
+        let is_genuine = packet.authentication.code().is_some() && self.codes.is_genuine(packet);
+        let is_vouched_for = is_genuine && self.codes.vouch_for_content();
+        let vouched = if is_vouched_for { Vouched::ByCode } else { Vouched::OutsideSession };
         let Some(response) =
-            context.read(&packet.payload, is_genuine, |message| message.answers(&self.request))
+            context.read(&packet.payload, vouched, |message| message.answers(&self.request))
         else {
             return Verdict::Stranger;
         };
         match response.completion {
             CompletionCode::OK => self.accepted(context, packet, is_genuine, &response),
             code => self.refused(context, packet, code, has_repeated),
-        }
-    }
-
-    /// Whether the code is that of somebody who knows the password.
-    fn is_genuine(&self, context: &Context, packet: &Packet15) -> bool {
-        match self.codes.kind() {
-            AuthenticationType::None => false,
-            _ => self.codes.is_genuine(packet) || ignores_codes(&context.config.workarounds),
         }
     }
 
@@ -148,22 +143,20 @@ impl ExpectActivation {
         let Ok(activated) = self.command.parse_response(&response.data) else {
             return Verdict::Stranger;
         };
+        let asked_for_codes = self.codes.kind() != AuthenticationType::None;
+        let ignores_codes = ignores_codes(&context.config.workarounds);
+        // Who only pretends to be the BMC must not choose the session's id, or talk us out of its codes.
+        if asked_for_codes && !is_genuine && !ignores_codes {
+            self.wrong_codes += u32::from(packet.authentication.code().is_some());
+            return Verdict::Stranger;
+        }
         let is_of_login = packet.session_id == self.temporary_session_id
-            || packet.session_id == activated.session_id
+            || is_genuine && packet.session_id == activated.session_id
             || packet.session_id == 0
                 && allows_session_id_0(&context.config.workarounds, is_genuine);
-        if !is_of_login || activated.session_id == 0 {
-            return Verdict::Stranger;
-        }
-        let asked_for_codes = self.codes.kind() != AuthenticationType::None;
-        if asked_for_codes && packet.authentication.code().is_some() && !is_genuine {
-            self.wrong_code = true;
-            return Verdict::Stranger;
-        }
-        // Who only pretends to be the BMC must not talk us out of authentication for the rest of the session.
-        let is_weaker = activated.authentication == AuthenticationType::None && asked_for_codes;
-        let is_other = activated.authentication != self.codes.kind() && !is_weaker;
-        if is_other || is_weaker && !is_genuine {
+        let is_as_agreed = activated.authentication == self.codes.kind()
+            || activated.authentication == AuthenticationType::None;
+        if !is_of_login || !is_as_agreed || activated.session_id == 0 {
             return Verdict::Stranger;
         }
         Verdict::Accepted(Activation {

@@ -5,7 +5,7 @@ use crate::wire::{
     Datagram, OpenSessionRequest, OpenSessionResponse, Packet20, PayloadType, Rakp1, Rakp2, Rakp3,
     Rakp4, ResponseMessage, Role,
 };
-use crate::{CipherSuite, Error, Password, Privilege, Quirk, RmcpPlusStatus, Step};
+use crate::{CipherSuite, Error, Password, Quirk, RmcpPlusStatus, Step};
 
 use super::super::seal::{Seal, Seal20};
 use super::verdict::Verdict;
@@ -19,11 +19,15 @@ pub(super) struct ExpectOpenSessionResponse {
 }
 
 impl ExpectOpenSessionResponse {
-    pub(super) fn request(&self, privilege: Privilege) -> Datagram {
+    pub(super) fn request(&self, context: &Context) -> Datagram {
         let request = OpenSessionRequest {
             tag: self.tag,
             // The level itself, not "the highest": some BMCs hash this one instead of RAKP 1's.
-            privilege: Some(privilege),
+            privilege: context
+                .config
+                .workarounds
+                .finds(Quirk::OpenSessPriv)
+                .then_some(context.config.privilege),
             console_session_id: self.console_session_id,
             algorithms: self.suite.algorithms(),
         };
@@ -161,9 +165,11 @@ impl ExpectRakp2 {
 /// The exchange with the quirks, if any, with which its RAKP 2 proves that the BMC knows the password.
 fn genuine(context: &Context, exchange: RakpExchange, code: &[u8]) -> Option<RakpExchange> {
     let SessionConfig { password, workarounds, .. } = context.config;
+    // With Intel's quirk HMAC-MD5 takes sixteen bytes of the password: less than the user chose, unless he says so.
+    let cuts = password.is_longer_than_15_carries() && exchange.suite.uses_md5();
     let found = [Quirk::Supermicro20, Quirk::Sun20, Quirk::Intel20]
         .into_iter()
-        .filter(|quirk| workarounds.finds(*quirk))
+        .filter(|quirk| workarounds.finds(*quirk) && !(cuts && *quirk == Quirk::Intel20))
         .map(|quirk| exchange.quirks.with(quirk));
     std::iter::once(exchange.quirks)
         .chain(found)
@@ -185,10 +191,9 @@ impl ExpectRakp4 {
         datagram: &Datagram,
         has_repeated: bool,
     ) -> Verdict<()> {
-        if self.is_sealed(datagram) {
-            return Verdict::Accepted(());
-        }
-        let Some(payload) = payload(datagram, PayloadType::Rakp4) else { return Verdict::Stranger };
+        let sealed = self.sealed_payload(datagram);
+        let payload = sealed.as_deref().or(payload(datagram, PayloadType::Rakp4));
+        let Some(payload) = payload else { return Verdict::Stranger };
         let expected_id = self.exchange.console_session_id;
         match Rakp4::parse(payload) {
             Ok(Rakp4::Accepted { tag, console_session_id, code })
@@ -217,18 +222,18 @@ impl ExpectRakp4 {
         }
     }
 
-    /// Whether this is a RAKP 4 inside the session, with which OpenIPMI's simulator answers a repeated RAKP 3. That it is
-    /// sealed proves as much as the code in it would.
-    fn is_sealed(&self, datagram: &Datagram) -> bool {
+    /// The payload of a RAKP 4 inside the session, with which OpenIPMI's simulator answers a repeated RAKP 3.
+    fn sealed_payload(&self, datagram: &Datagram) -> Option<Vec<u8>> {
         let RakpExchange { suite, console_session_id, quirks, .. } = &self.exchange;
         match datagram {
-            Datagram::Ipmi20(packet) => {
-                suite.authenticates_packets()
+            Datagram::Ipmi20(packet)
+                if suite.authenticates_packets()
                     && packet.payload_type == PayloadType::Rakp4
-                    && packet.session_id == *console_session_id
-                    && self.key.session_keys(*quirks).open(packet).is_ok()
+                    && packet.session_id == *console_session_id =>
+            {
+                self.key.session_keys(*quirks).open(packet).ok()
             }
-            _ => false,
+            _ => None,
         }
     }
 

@@ -11,16 +11,19 @@ mod verdict;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use crate::command::{AuthenticationCapabilities, SetSessionPrivilegeLevel};
+use crate::command::{
+    ActivateSession, AuthenticationCapabilities, Command, SetSessionPrivilegeLevel,
+};
 use crate::wire::{Datagram, ResponseMessage};
 use crate::{
     AuthenticationType, CipherSuite, CompletionCode, Error, NoAnswer, Privilege, Quirk,
-    RetryPolicy, Step,
+    RetryPolicy, RmcpPlusStatus, Step,
 };
 
 use super::active::Active;
 use super::{Context, Delivery, Output, Protocol, Request, SessionConfig};
 
+use ipmi15::INVALID_SESSION_ID;
 use ipmi20::privilege_refused;
 use step::{Exchange, Expect, Next};
 use verdict::Verdict;
@@ -52,6 +55,12 @@ pub(super) struct Login {
     /// How many challenges of IPMI 1.5 were taken up in vain, and how many datagrams that took.
     activations: u32,
     activation_transmissions: u32,
+    /// How many answers to Activate Session came in vain, because their code did not fit.
+    wrong_codes: u32,
+    /// How often the BMC has said before the login that there is no way in.
+    claims: u32,
+    /// How often a proposal was not answered.
+    unanswered_proposals: u32,
     /// How often the login had to start anew.
     restarts: u32,
     /// How often an answer came after that.
@@ -77,7 +86,7 @@ impl Login {
     const FIRST_THUMP: [u8; 16] =
         [0, 0, 0, 0, 0, 0, 0, 0, 0x07, 0x20, 0x18, 0xc8, 0xc2, 0x01, 0x01, 0x3c];
 
-    pub(super) fn start(context: &mut Context, now: Instant, deadline: Instant) -> Box<Self> {
+    pub(super) fn start(context: &mut Context, now: Instant, deadline: Instant) -> Progress {
         let [tag, request_sequence] = context.random_bytes();
         context.findings.request_sequence = request_sequence & 0x3f;
         if context.config.workarounds.forces(Quirk::IntelWv2) {
@@ -98,19 +107,22 @@ impl Login {
             refused: Vec::new(),
             activations: 0,
             activation_transmissions: 0,
+            wrong_codes: 0,
+            claims: 0,
+            unanswered_proposals: 0,
             restarts: 0,
             crossings: 0,
             has_repeated: false,
             given_up: Vec::new(),
             tag,
-            expect: Expect::capabilities(context, now, true),
+            expect: Expect::capabilities(context, now),
         });
         let SessionConfig { workarounds, protocol, .. } = context.config;
         if workarounds.forces(Quirk::I82571Spt) && *protocol == Protocol::Ipmi20 {
             return login.open_session(context, now);
         }
         login.expect.transmit(context);
-        login
+        Progress::Continues(login)
     }
 
     pub(super) fn note_unreachable(&mut self, reason: ErrorKind) {
@@ -185,11 +197,18 @@ impl Login {
                 Progress::Continues(self)
             }
             Verdict::SuiteRefused(status) => self.propose_next_suite(context, now, status),
-            Verdict::StartAnew => Progress::Continues(self.start_anew(context, now)),
+            Verdict::StartAnew => self.start_anew(context, now),
             Verdict::NeedsWorkaround(quirks, error) => {
                 self.work_around(context, now, quirks, error)
             }
             Verdict::VersionRefused(error) => self.use_ipmi20_instead(context, now, error),
+            Verdict::Failed(error) if is_session_lost(&error) && self.restarts < 2 => {
+                log::debug!("{error}: perhaps the network has doubled a datagram");
+                self.start_anew(context, now)
+            }
+            Verdict::Failed(error) if matches!(self.expect, Expect::Capabilities(..)) => {
+                self.doubt(error)
+            }
             Verdict::Failed(error) => self.fail(context, now, error),
         }
     }
@@ -241,10 +260,8 @@ impl Login {
         if now >= self.end(retry) {
             return self.give_up(context, now);
         }
-        // Who has no room gets time to make some.
-        let room = if self.complaint.is_some() { 2 } else { 1 };
-        let step_time = self.slowed_down(retry.step_time.saturating_mul(room));
-        if self.expect.is_exhausted(now, retry, step_time) {
+        let step_time = self.slowed_down(retry.step_time);
+        if self.is_exhausted(now, retry, step_time) {
             return self.start_anew_unanswered(context, now);
         }
         match &mut self.expect {
@@ -256,6 +273,15 @@ impl Login {
         Progress::Continues(self)
     }
 
+    /// A BMC that has no room is asked for the same again; only a proposal may be what it has no room for.
+    fn is_exhausted(&self, now: Instant, retry: &RetryPolicy, step_time: Duration) -> bool {
+        let has_room = self.complaint.is_none();
+        let is_proposal = matches!(self.expect, Expect::OpenSessionResponse(..));
+        let patience = if has_room { step_time } else { step_time.saturating_mul(4) };
+        (has_room || is_proposal && self.suites.len() > 1)
+            && self.expect.is_exhausted(now, retry, patience)
+    }
+
     /// A message was sent as often as it may be, and not answered, but for what nobody would believe at once.
     fn start_anew_unanswered(mut self: Box<Self>, context: &mut Context, now: Instant) -> Progress {
         if let Some(verdict) = self.doubtful.take() {
@@ -263,23 +289,30 @@ impl Login {
         }
         match &self.expect {
             Expect::OpenSessionResponse(..) => {
-                // Some BMCs drop proposals that they do not know, or say that they have no room for them.
-                self.suites.rotate_left(1);
+                // Some BMCs drop proposals that they do not know, or say that they have no room for them. The first
+                // time it may have been the network.
+                self.unanswered_proposals += 1;
+                if self.complaint.is_some() || self.unanswered_proposals.is_multiple_of(2) {
+                    self.propose_another();
+                }
             }
-            Expect::Activation(sent, _) if self.complaint.is_none() => {
+            Expect::Activation(sent, expect) => {
                 self.activations += 1;
-                if self.activations >= context.config.retry.activations {
+                self.wrong_codes += expect.wrong_codes;
+                // So many are no accident, and some BMCs lock users out who try too often.
+                let is_hopeless = self.wrong_codes >= 4;
+                if is_hopeless || self.activations >= context.config.retry.activations {
                     return self.give_up(context, now);
                 }
                 self.activation_transmissions += sent.count();
             }
             _ => {}
         }
-        Progress::Continues(self.start_anew(context, now))
+        self.start_anew(context, now)
     }
 
     /// With a new session and new random numbers; with longer intervals if the last ones were too short for the BMC.
-    fn start_anew(mut self: Box<Self>, context: &mut Context, now: Instant) -> Box<Self> {
+    fn start_anew(mut self: Box<Self>, context: &mut Context, now: Instant) -> Progress {
         self.close_without_waiting(context, now);
         self.given_up.extend(self.expect.sent().and_then(|sent| Exchange::of(&sent.datagram)));
         self.restarts += 1;
@@ -294,6 +327,12 @@ impl Login {
                 }
                 self.ask_for_challenge(context, now, authentication)
             }
+        }
+    }
+
+    fn propose_another(&mut self) {
+        if let [first, rest @ ..] = self.suites.as_slice() {
+            self.suites = rest.iter().chain([first]).copied().collect();
         }
     }
 
@@ -322,10 +361,11 @@ impl Login {
         log::info!("{error}; trying the workaround {quirk}");
         context.findings.quirks.insert(*quirk);
         if let Expect::Privilege(active) = &mut self.expect {
+            active.set_privilege(Privilege::Operator);
             ask_for_privilege(context, now, active, Privilege::Operator, self.deadline);
             return Progress::Continues(self);
         }
-        Progress::Continues(self.start_anew(context, now))
+        self.start_anew(context, now)
     }
 
     fn fail(mut self, context: &mut Context, now: Instant, error: Error) -> Progress {
@@ -340,10 +380,18 @@ impl Login {
             let busy = active.take_busy();
             self.complaint = busy.map(|response| privilege_refused(context.config, &response));
         }
+        if let Expect::Capabilities(_, expect) = &self.expect
+            && expect.is_of_ipmi15()
+        {
+            self.complaint = Some(Error::NoIpmi20);
+        }
         if let Expect::Activation(_, expect) = &self.expect
-            && expect.wrong_code
+            && self.wrong_codes + expect.wrong_codes > 0
         {
             self.complaint = Some(Error::WrongPassword15);
+        }
+        if let Some(error) = self.doubtful.take().and_then(|verdict| verdict.into_error()) {
+            self.complaint = Some(error);
         }
         let (step, transmissions) = match self.expect.step() {
             (step @ Step::ActivateSession, last) => (step, self.activation_transmissions + last),
@@ -372,6 +420,18 @@ impl Login {
     /// Longer, where the BMC was found to be slow.
     fn slowed_down(&self, time: Duration) -> Duration {
         time.saturating_mul(1 << self.crossings.min(3))
+    }
+}
+
+/// Whether the BMC no longer knows what the login has come to: most likely it got a datagram twice.
+fn is_session_lost(error: &Error) -> bool {
+    match error {
+        Error::LoginRefused { status, .. } => {
+            [RmcpPlusStatus::INVALID_SESSION_ID, RmcpPlusStatus::INACTIVE_SESSION_ID]
+                .contains(status)
+        }
+        Error::Refused { number: ActivateSession::NUMBER, code, .. } => *code == INVALID_SESSION_ID,
+        _ => false,
     }
 }
 

@@ -64,11 +64,11 @@ impl Next {
 }
 
 impl Expect {
-    pub(super) fn capabilities(context: &mut Context, now: Instant, extended: bool) -> Self {
-        let expect = ExpectCapabilities::new(context, extended);
-        let datagram = expect.request();
-        let sent = Sent { datagram, transmissions: Transmissions::start(now, context.interval()) };
-        Self::Capabilities(sent, expect)
+    pub(super) fn capabilities(context: &mut Context, now: Instant) -> Self {
+        let expect = ExpectCapabilities::new(context);
+        let datagram = expect.request(0);
+        let transmissions = Transmissions::start(now, context.interval());
+        Self::Capabilities(Sent { datagram, transmissions }, expect)
     }
 
     pub(super) fn sent(&self) -> Option<&Sent> {
@@ -102,7 +102,9 @@ impl Expect {
         retry: &RetryPolicy,
         step_time: Duration,
     ) -> bool {
-        let Some(sent) = self.sent() else { return false };
+        let Some(sent) = self.sent() else {
+            return self.active().is_some_and(|active| active.is_deaf(now));
+        };
         let has_had_enough = match self {
             Self::Capabilities(..) | Self::Privilege(_) => false,
             Self::Challenge(..) | Self::Activation(..) => {
@@ -122,16 +124,16 @@ impl Expect {
 
     /// Sends the message again, if it is time for that.
     pub(super) fn repeat_if_due(&mut self, context: &mut Context, now: Instant) {
-        let is_first = matches!(self, Self::Capabilities(..));
-        let Some(sent) = self.sent_mut().filter(|sent| sent.transmissions.is_due(now)) else {
-            return;
-        };
-        if is_first {
-            sent.transmissions.repeat_evenly(now);
-        } else {
+        if let Self::Capabilities(sent, expect) = self
+            && sent.transmissions.is_due(now)
+        {
+            context.transmit(&expect.request(sent.count()));
+            return sent.transmissions.repeat_evenly(now);
+        }
+        if let Some(sent) = self.sent_mut().filter(|sent| sent.transmissions.is_due(now)) {
+            context.transmit(&sent.datagram);
             sent.transmissions.repeat(now, &context.config.retry);
         }
-        context.transmit(&sent.datagram);
     }
 
     pub(super) fn active(&self) -> Option<&Active> {

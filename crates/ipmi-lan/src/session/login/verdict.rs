@@ -23,6 +23,18 @@ pub(super) enum Verdict<T> {
 }
 
 impl<T> Verdict<T> {
+    /// Why the login ends with it, if it does.
+    pub(super) fn into_error(self) -> Option<Error> {
+        match self {
+            Self::Doubtful(verdict) => verdict.into_error(),
+            Self::Busy(error)
+            | Self::NeedsWorkaround(_, error)
+            | Self::VersionRefused(error)
+            | Self::Failed(error) => Some(error),
+            Self::Stranger | Self::Accepted(_) | Self::SuiteRefused(_) | Self::StartAnew => None,
+        }
+    }
+
     /// The same, if nothing better comes.
     pub(super) fn doubted_if(self, is_doubtful: bool) -> Self {
         match self {
