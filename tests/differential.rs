@@ -9,6 +9,7 @@ use std::time::Duration;
 use bmc_sim::Power;
 use ipmi_lan::command::PowerControl;
 
+use crate::lan;
 use crate::support::agent::Agent;
 use crate::support::comparison::{Case, Outcome, compare, off, on};
 use crate::support::ipmi_sim::{IpmiSim, Setup};
@@ -325,10 +326,6 @@ fn value_cases() -> Vec<Case> {
         on("privlvl=root").lines(&["privlvl=root", "action=status"]),
         on("auth=MD5").lines(&["auth=MD5", "action=status"]),
         on("auth=none").lines(&["auth=none", "action=status"]).differs("auth", FAILS, IS_ON),
-        on("auth=md5 without lanplus").without(&["lanplus"]).lines(&["auth=md5", "action=status"]),
-        on("auth=none without lanplus")
-            .without(&["lanplus"])
-            .lines(&["auth=none", "action=status"]),
         on("auth=kerberos").lines(&["auth=kerberos", "action=status"]),
         on("cipher=17").lines(&["cipher=17", "action=status"]),
         on("cipher=0").lines(&["cipher=0", "action=status"]),
@@ -346,7 +343,6 @@ fn value_cases() -> Vec<Case> {
         on("a wrong Kg").setup(kg()).lines(&["hexadecimal_kg=626d636b6578", "action=status"]),
         on("no Kg").setup(kg()).lines(&["action=status"]),
         on("Kg is not hexadecimal").lines(&["hexadecimal_kg=bmckey", "action=status"]),
-        on("target").lines(&["target=0x20", "action=status"]).differs("target", IS_ON, FAILS),
         on("power_wait=1").lines(&["power_wait=1", "action=off"]),
         on("power_wait=-1").lines(&["power_wait=-1", "action=off"]).differs(
             "negative",
@@ -445,9 +441,6 @@ fn credential_cases() -> Vec<Case> {
         on("a wrong password").lines(&["password=wrong", "action=off"]),
         on("a wrong password, monitor").lines(&["password=wrong", "action=monitor"]),
         on("a wrong password, cycle").lines(&["password=wrong", "method=cycle"]),
-        on("a wrong password without lanplus")
-            .without(&["lanplus"])
-            .lines(&["password=wrong", "action=off"]),
         on("a wrong user").lines(&["username=nobody", "action=off"]),
         on("no user").without(&["username"]).lines(&["action=off"]),
         on("no password").without(&["password"]).lines(&["action=off"]),
@@ -761,6 +754,8 @@ fn all_cases() -> Vec<Case> {
         credential_cases,
         program_cases,
         command_line_cases,
+        lan::cases,
+        lan::target_cases,
     ];
     tables.iter().flat_map(|table| table()).collect()
 }

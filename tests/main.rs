@@ -15,10 +15,12 @@
 mod callers;
 mod differential;
 mod discovery;
+mod failures;
 mod faults;
 mod forgeries;
 mod hosts;
 mod ipmilan;
+mod lan;
 mod metadata;
 mod secrets;
 mod support;

@@ -204,6 +204,8 @@ fn short(command: &str) -> &str {
     match command {
         "set power 0" => "off",
         "set power 1" => "on",
+        "behind set power 0" => "behind:off",
+        "behind set power 1" => "behind:on",
         other => other,
     }
 }

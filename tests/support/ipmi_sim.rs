@@ -29,11 +29,28 @@ pub struct Setup {
     pub delay: Duration,
     /// Whether the machine ignores a command to go off.
     pub never_off: bool,
+    /// The authentication types of IPMI 1.5 that it offers, of `none md2 md5 straight`.
+    pub auths: &'static str,
+    /// Whether there is another controller behind it, at [`BEHIND`], with a machine of its own.
+    pub behind: bool,
 }
+
+/// Address of the controller behind the BMC.
+pub const BEHIND: u8 = 0x30;
+
+/// All that there are.
+const AUTHS: &str = "none md2 md5 straight";
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { password: "secret", kg: None, delay: Duration::ZERO, never_off: false }
+        Self {
+            password: "secret",
+            kg: None,
+            delay: Duration::ZERO,
+            never_off: false,
+            auths: AUTHS,
+            behind: false,
+        }
     }
 }
 
@@ -50,7 +67,7 @@ impl IpmiSim {
         write_chassis(&folder, setup);
         fs::write(folder.path().join("lan.conf"), lan_conf(&folder, port, setup))
             .expect("lan.conf");
-        fs::write(folder.path().join("bmc.emu"), BMC_EMU).expect("bmc.emu");
+        fs::write(folder.path().join("bmc.emu"), bmc_emu(setup)).expect("bmc.emu");
         let child = Command::new("ipmi_sim")
             .current_dir(folder.path())
             .args(["-c", "lan.conf", "-f", "bmc.emu", "-s", "state", "-n"])
@@ -93,10 +110,14 @@ impl IpmiSim {
     }
 
     pub fn set_power(&self, on: bool) {
-        fs::write(self.folder.path().join("power"), if on { "1 0" } else { "0 0" }).expect("power");
+        for file in ["power", "power-behind"] {
+            let state = if on { "1 0" } else { "0 0" };
+            fs::write(self.folder.path().join(file), state).expect("a file for the power");
+        }
     }
 
-    /// The power commands that the machine got, in order: `set power 0` and the like.
+    /// The power commands that the machine got, in order: `set power 0` and the like; `behind set power 0`, if it was the
+    /// one behind.
     pub fn commands(&self) -> Vec<String> {
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         log.lines().map(str::to_owned).collect()
@@ -139,18 +160,22 @@ impl Drop for IpmiSim {
     }
 }
 
-const BMC_EMU: &str = "mc_setbmc 0x20
-mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02
-sel_enable 0x20 1000 0x0a
-mc_enable 0x20
-";
+fn bmc_emu(setup: &Setup) -> String {
+    let mut emu = "mc_setbmc 0x20\n".to_owned();
+    for address in [0x20].into_iter().chain(setup.behind.then_some(BEHIND)) {
+        let _ = writeln!(emu, "mc_add {address:#x} 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02");
+        let _ = writeln!(emu, "sel_enable {address:#x} 1000 0x0a");
+        let _ = writeln!(emu, "mc_enable {address:#x}");
+    }
+    emu
+}
 
 fn lan_conf(folder: &TempDir, port: u16, setup: &Setup) -> String {
     let mut conf =
         format!("name \"bmc\"\nset_working_mc 0x20\nstartlan 1\n  addr 127.0.0.1 {port}\n");
     conf.push_str("  priv_limit admin\n");
     for level in ["callback", "user", "operator", "admin"] {
-        let _ = writeln!(conf, "  allowed_auths_{level} none md2 md5 straight");
+        let _ = writeln!(conf, "  allowed_auths_{level} {}", setup.auths);
     }
     conf.push_str("  guid a123456789abcdefa123456789abcdef\n");
     if let Some(kg) = setup.kg {
@@ -158,15 +183,20 @@ fn lan_conf(folder: &TempDir, port: u16, setup: &Setup) -> String {
     }
     conf.push_str("endlan\n");
     let _ = writeln!(conf, "chassis_control \"{}/chassis m\"", folder.path().display());
-    conf.push_str("user 1 true \"\" \"\" user 10 none md2 md5 straight\n");
-    let password = setup.password;
-    let _ = writeln!(conf, "user 2 true \"admin\" \"{password}\" admin 10 none md2 md5 straight");
-    let _ =
-        writeln!(conf, "user 3 true \"operator\" \"{password}\" operator 10 none md2 md5 straight");
+    let _ = writeln!(conf, "user 1 true \"\" \"\" user 10 {AUTHS}");
+    for (number, level) in [(2, "admin"), (3, "operator"), (4, "user"), (5, "callback")] {
+        let password = setup.password;
+        let _ = writeln!(conf, "user {number} true \"{level}\" \"{password}\" {level} 10 {AUTHS}");
+    }
+    if setup.behind {
+        let _ = writeln!(conf, "set_working_mc {BEHIND:#x}");
+        let _ = writeln!(conf, "chassis_control \"{}/chassis behind\"", folder.path().display());
+    }
     conf
 }
 
-/// The machine: `power` holds the state, and when (in ms since the epoch) it becomes true; the other one until then.
+/// The machine: `power` holds the state, and when (in ms since the epoch) it becomes true; the other one until then. The
+/// one behind has files of its own, but for the log.
 fn write_chassis(folder: &TempDir, setup: &Setup) {
     let path = folder.path().join("chassis");
     let delay = setup.delay.as_millis();
@@ -174,14 +204,16 @@ fn write_chassis(folder: &TempDir, setup: &Setup) {
     let script = format!(
         r#"#!/bin/sh
 cd "$(dirname "$0")" || exit 1
+power=power log=
+[ "$1" = m ] || {{ power=power-$1; log="$1 "; }}
 shift
 now() {{ date +%s%3N; }}
-state() {{ read -r value at <power; [ "$(now)" -ge "$at" ] && echo "$value" || echo $((1 - value)); }}
+state() {{ read -r value at <$power; [ "$(now)" -ge "$at" ] && echo "$value" || echo $((1 - value)); }}
 case "$1 $2 $3" in
 "get power "*) echo "power:$(state)" ;;
-"set power 0") echo "$*" >>log; [ {never_off} = 1 ] || [ "$(state)" = 0 ] || echo "0 $(($(now) + {delay}))" >power ;;
-"set power 1") echo "$*" >>log; [ "$(state)" = 1 ] || echo "1 $(($(now) + {delay}))" >power ;;
-*) echo "$*" >>log ;;
+"set power 0") echo "$log$*" >>log; [ {never_off} = 1 ] || [ "$(state)" = 0 ] || echo "0 $(($(now) + {delay}))" >$power ;;
+"set power 1") echo "$log$*" >>log; [ "$(state)" = 1 ] || echo "1 $(($(now) + {delay}))" >$power ;;
+*) echo "$log$*" >>log ;;
 esac
 "#
     );

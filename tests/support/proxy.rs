@@ -13,6 +13,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// A UDP proxy before a BMC. Requests pass; each answer is what the test makes of it. It stops when dropped.
 pub struct Proxy {
     address: SocketAddr,
+    requests: Arc<Mutex<Vec<Vec<u8>>>>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -29,12 +30,14 @@ impl Proxy {
         let address = front.local_addr().expect("an address");
         let agent = Arc::new(Mutex::new(None));
         let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::new(Mutex::new(Vec::new()));
         let requests = {
             let (front, back) = (clone(&front), clone(&back));
-            let agent = Arc::clone(&agent);
+            let (agent, seen) = (Arc::clone(&agent), Arc::clone(&seen));
             pump(&stop, move |buffer| {
                 let (length, peer) = front.recv_from(buffer)?;
                 *agent.lock().expect("no panic") = Some(peer);
+                seen.lock().expect("no panic").push(buffer[..length].to_vec());
                 back.send(&buffer[..length])
             })
         };
@@ -46,7 +49,12 @@ impl Proxy {
             }
             Ok(length)
         });
-        Self { address, stop, threads: vec![requests, answers] }
+        Self { address, requests: seen, stop, threads: vec![requests, answers] }
+    }
+
+    /// All datagrams that came from agents.
+    pub fn requests(&self) -> Vec<Vec<u8>> {
+        self.requests.lock().expect("no panic").clone()
     }
 
     /// The lines that an agent needs to reach the BMC through this, after those that it needs to reach the BMC.

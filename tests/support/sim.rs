@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use bmc_sim::{Config, Event, EventKind, Server, User};
+use bmc_sim::{
+    Config, Event, EventKind, Link, LinkConfig, NetworkConfig, Protection, Server, User,
+};
 use ipmi_lan::command::PowerControl;
 use tokio::runtime::Runtime;
 
@@ -68,6 +70,23 @@ impl Sim {
         let opened = |event: &&EventKind| matches!(event, EventKind::SessionOpened { .. });
         let closed = |event: &&EventKind| matches!(event, EventKind::SessionClosed { .. });
         (events.iter().filter(opened).count(), events.iter().filter(closed).count())
+    }
+
+    /// What protected the sessions so far.
+    pub fn protections(&self) -> Vec<Protection> {
+        let protection = |event| match event {
+            EventKind::SessionOpened { protection, .. } => Some(protection),
+            _ => None,
+        };
+        self.happened().into_iter().filter_map(protection).collect()
+    }
+
+    /// A bad network before it.
+    pub fn link(&self, network: NetworkConfig) -> Link {
+        let config = LinkConfig::new(network, 1);
+        let address = "127.0.0.1:0".parse().expect("an address");
+        let link = Link::start(address, self.server.address(), config);
+        self.runtime.block_on(link).expect("a free port")
     }
 
     /// Comes back as soon as this has happened.

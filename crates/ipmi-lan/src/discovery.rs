@@ -124,6 +124,7 @@ impl Discovery {
         let question = question.to_bytes();
         let started = Instant::now();
         let mut transmissions = Transmissions::start(started, self.retry.first_interval);
+        let mut foreign = false;
         let mut unreachable = self.socket.send(&question).await.err().map(|reason| reason.kind());
         loop {
             let now = Instant::now();
@@ -135,6 +136,7 @@ impl Discovery {
                     transmissions,
                     waited,
                     heard_before,
+                    foreign,
                     unreachable,
                 }));
             }
@@ -152,6 +154,7 @@ impl Discovery {
                     if let Some(answer) = datagram.ok().and_then(&accept) {
                         return Ok(answer);
                     }
+                    foreign = true;
                 }
             }
         }

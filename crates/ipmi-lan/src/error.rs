@@ -161,6 +161,8 @@ pub struct NoAnswer {
     pub waited: Duration,
     /// Whether the BMC had answered anything before.
     pub heard_before: bool,
+    /// Whether something came from that port that no BMC sends, though the BMC was never heard.
+    pub foreign: bool,
     /// What the host reported of datagrams that did not arrive, if nothing was ever heard.
     pub unreachable: Option<io::ErrorKind>,
 }
@@ -170,11 +172,12 @@ impl fmt::Display for NoAnswer {
         let Self { step, transmissions, waited, .. } = self;
         write!(f, "timed out after {:.1} s: no answer to {step} ", waited.as_secs_f32())?;
         write!(f, "(sent {transmissions} time{})", if *transmissions == 1 { "" } else { "s" })?;
-        f.write_str(match (self.heard_before, self.unreachable) {
-            (true, _) => "; the BMC had answered before",
-            (false, Some(io::ErrorKind::ConnectionRefused)) => "; nothing listens on that port",
-            (false, Some(_)) => "; there is no way to that address",
-            (false, None) => "",
+        f.write_str(match self.unreachable {
+            _ if self.heard_before => "; the BMC had answered before",
+            _ if self.foreign => "; something answers on that port, but not as a BMC does",
+            Some(io::ErrorKind::ConnectionRefused) => "; nothing listens on that port",
+            Some(_) => "; there is no way to that address",
+            None => "",
         })
     }
 }

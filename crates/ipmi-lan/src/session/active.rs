@@ -243,6 +243,7 @@ impl Pending {
             transmissions: self.transmissions.count(),
             waited: now.saturating_duration_since(self.since),
             heard_before: true,
+            foreign: false,
             unreachable: None,
         }
     }

@@ -245,7 +245,12 @@ impl<R: CryptoRng> Session<R> {
         match input {
             Input::Receive(bytes) => match Datagram::parse(bytes) {
                 Ok(datagram) => self.handle_datagram(now, &datagram),
-                Err(reason) => log::debug!("datagram dropped: {reason}"),
+                Err(reason) => {
+                    log::debug!("datagram dropped: {reason}");
+                    if let State::LoggingIn(login) = &mut self.state {
+                        login.note_foreign();
+                    }
+                }
             },
             Input::Timeout => self.handle_timeout(now),
             Input::Unreachable(reason) => {

@@ -8,13 +8,10 @@ use ipmi_lan::command::{
     ChassisControl, Command, GetChassisStatus, GetSystemRestartCause, PowerControl, RestartCause,
 };
 use ipmi_lan::session::{Delivery, SessionConfig};
-use ipmi_lan::{
-    AuthenticationType, Client, Error, LoggedIn, NoAnswer, Protection, Quirk, RmcpPlusStatus,
-    resolve,
-};
+use ipmi_lan::{AuthenticationType, Client, Error, LoggedIn, NoAnswer, Protection, Quirk, resolve};
 use tokio::time::Instant;
 
-use super::advice::{advice, kind};
+use super::advice::{advice, is_unknown_user, is_wrong_password, kind, name};
 use super::settings::{host, port, session_config};
 use crate::{AgentConfig, ConfigError, Device, DeviceError, ErrorKind, PowerState, RestartMark};
 
@@ -233,26 +230,22 @@ impl Bmc {
             }
             kind => kind,
         };
+        let is_nameless = self.config.username.as_bytes().is_empty();
         let advice = match &error {
-            Error::WrongPassword if !self.has_password => {
-                Some("no password was given, and an empty one was tried: give it with password")
-            }
-            Error::LoginRefused { status: RmcpPlusStatus::UNAUTHORIZED_NAME, .. }
-                if self.config.username.as_bytes().is_empty() =>
-            {
-                Some(
-                    "no username was given, and the anonymous user was tried: give it with username",
-                )
-            }
             Error::Resolve(_) if self.host.contains(':') => {
                 Some("give the port with ipport, not with ip")
             }
+            error if is_nameless && is_unknown_user(error) => Some(
+                "no username was given, and the anonymous user was tried: give it with username",
+            ),
+            error if !self.has_password && is_wrong_password(error) => {
+                Some("no password was given, and an empty one was tried: give it with password")
+            }
             error => advice(error),
         };
-        match advice {
-            Some(advice) => DeviceError::new(kind, format!("{error}; {advice}")),
-            None => DeviceError::new(kind, error),
-        }
+        let name = name(&error).map(|name| format!("{name}: ")).unwrap_or_default();
+        let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
+        DeviceError::new(kind, format!("{name}{error}{advice}"))
     }
 
     async fn abandon(&mut self) {
@@ -273,7 +266,8 @@ impl Bmc {
                 "{address}: the BMC takes an empty password: anybody could answer in its place"
             );
         }
-        if *protection == Protection::Ipmi15(AuthenticationType::None) {
+        let is_asked_for = self.config.authentication == Some(AuthenticationType::None);
+        if *protection == Protection::Ipmi15(AuthenticationType::None) && !is_asked_for {
             log::warn!(
                 "{address}: the BMC wants no authentication of packets: anybody could answer in its place"
             );

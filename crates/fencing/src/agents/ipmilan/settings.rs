@@ -70,10 +70,10 @@ fn authentication(config: &AgentConfig) -> Option<AuthenticationType> {
 fn warn_of_authentication(kind: AuthenticationType) {
     match kind {
         AuthenticationType::None => {
-            log::warn!("auth=none: anybody on the network can answer for the BMC");
+            log::warn!("auth=none: in IPMI 1.5 anybody on the network can answer for the BMC");
         }
         AuthenticationType::Password => {
-            log::warn!("auth=password: anybody on the network can read the password");
+            log::warn!("auth=password: in IPMI 1.5 anybody on the network can read the password");
         }
         _ => {}
     }
@@ -97,6 +97,8 @@ fn target(config: &AgentConfig) -> Result<Option<Target>, ConfigError> {
     let channel = byte(config, "target_channel", 0x0f)?.unwrap_or(0);
     let lun = byte(config, "target_lun", 3)?.unwrap_or(0);
     match byte(config, "target", 0xff)? {
+        // The BMC itself, as it is to ipmitool.
+        Some(0) => Ok(None),
         Some(address) if address != BMC || transit.is_some() => Ok(Some(Target {
             address,
             lun,
@@ -114,21 +116,27 @@ fn target(config: &AgentConfig) -> Result<Option<Target>, ConfigError> {
     }
 }
 
-/// A small number, in decimal or, behind 0x, hexadecimal.
+/// A small number.
 fn byte(config: &AgentConfig, name: &'static str, most: u8) -> Result<Option<u8>, ConfigError> {
     let Some(text) = config.text(name) else { return Ok(None) };
-    let text = text.trim();
-    let number = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) => u8::from_str_radix(digits, 16),
-        None => text.parse(),
-    };
-    match number {
-        Ok(number) if number <= most => Ok(Some(number)),
+    match number(text.trim()) {
+        Some(number) if number <= most => Ok(Some(number)),
         _ => {
             let reason = format!("'{}' is no number from 0 to {most:#04x}", text.escape_debug());
             Err(unusable(name, reason))
         }
     }
+}
+
+/// As ipmitool reads it: decimal; hexadecimal behind 0x; octal behind another 0. Read otherwise it would be the address of
+/// another machine.
+fn number(text: &str) -> Option<u8> {
+    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => (digits, 16),
+        None if text.starts_with('0') => (text, 8),
+        None => (text, 10),
+    };
+    u8::from_str_radix(digits, radix).ok()
 }
 
 fn privilege(config: &AgentConfig) -> Privilege {
@@ -219,6 +227,48 @@ mod tests {
         assert_eq!(error, "cipher: '20' is no cipher suite: use 17 or 3");
         let error = session(&[("cipher", "4")]).unwrap_err();
         assert!(error.contains("xRC4"), "{error}");
+    }
+
+    #[test]
+    fn a_target_is_read_as_ipmitool_reads_it() {
+        let address = |text| session(&[("target", text)]).map(|session| session.target);
+        for (text, read) in
+            [("0x30", 0x30), ("0X7e", 0x7e), ("48", 48), ("060", 0o60), (" 48 ", 48), ("255", 255)]
+        {
+            assert_eq!(address(text), Ok(Some(Target::on_ipmb(read))), "{text}");
+        }
+        for itself in ["0x20", "32", "040", "0"] {
+            assert_eq!(address(itself), Ok(None), "{itself}");
+        }
+        for wrong in ["256", "-1", "0x", "08", "abc", "0x100", "3 0"] {
+            let error = format!("target: '{wrong}' is no number from 0 to 0xff");
+            assert_eq!(address(wrong), Err(error));
+        }
+    }
+
+    #[test]
+    fn where_a_target_is_takes_a_target() {
+        let place = [
+            ("target", "0x30"),
+            ("target_channel", "7"),
+            ("target_lun", "1"),
+            ("transit", "0x82"),
+            ("transit_channel", "6"),
+        ];
+        let expected = Target {
+            address: 0x30,
+            lun: 1,
+            channel: 7,
+            transit: Some(Transit { address: 0x82, channel: 6 }),
+        };
+        assert_eq!(session(&place).unwrap().target, Some(expected));
+        for (name, value) in &place[1..] {
+            let error = session(&[(name, value)]).unwrap_err();
+            assert_eq!(error, format!("{name}: it needs a target"));
+        }
+        for (name, value) in [("target_channel", "16"), ("target_lun", "4")] {
+            assert!(session(&[("target", "0x30"), (name, value)]).is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub(super) struct Login {
     complaint: Option<Error>,
     /// What the last message was answered with, if that may well be somebody else's.
     doubtful: Option<Box<Verdict<Next>>>,
+    /// Whether anything came that was no answer.
+    foreign: bool,
     unreachable: Option<ErrorKind>,
     capabilities: Option<AuthenticationCapabilities>,
     /// IPMI 1.5 and this type, where that is spoken.
@@ -52,15 +54,16 @@ pub(super) struct Login {
     /// Of IPMI 2.0: those that the BMC has not refused; the first is the one being proposed.
     suites: Vec<CipherSuite>,
     refused: Vec<u8>,
-    /// How many challenges of IPMI 1.5 were taken up in vain, and how many datagrams that took.
+    /// How many challenges of IPMI 1.5 were taken up in vain.
     activations: u32,
-    activation_transmissions: u32,
     /// How many answers to Activate Session came in vain, because their code did not fit.
     wrong_codes: u32,
     /// How often the BMC has said before the login that there is no way in.
     claims: u32,
     /// How often a proposal was not answered.
     unanswered_proposals: u32,
+    /// How often each message was sent that was given up.
+    sent_before: Vec<(Step, u32)>,
     /// How often the login had to start anew.
     restarts: u32,
     /// How often an answer came after that.
@@ -100,16 +103,17 @@ impl Login {
             heard: false,
             complaint: None,
             doubtful: None,
+            foreign: false,
             unreachable: None,
             capabilities: None,
             authentication: None,
             suites: context.config.cipher_suites.clone(),
             refused: Vec::new(),
             activations: 0,
-            activation_transmissions: 0,
             wrong_codes: 0,
             claims: 0,
             unanswered_proposals: 0,
+            sent_before: Vec::new(),
             restarts: 0,
             crossings: 0,
             has_repeated: false,
@@ -127,6 +131,12 @@ impl Login {
 
     pub(super) fn note_unreachable(&mut self, reason: ErrorKind) {
         self.unreachable = Some(reason);
+    }
+
+    /// Somebody listens on that port.
+    pub(super) fn note_foreign(&mut self) {
+        self.foreign = true;
+        self.unreachable = None;
     }
 
     pub(super) fn next_timeout(&self, retry: &RetryPolicy) -> Instant {
@@ -158,11 +168,10 @@ impl Login {
         now: Instant,
         datagram: &Datagram,
     ) -> Progress {
-        // Somebody listens on that port.
-        self.unreachable = None;
         let verdict = self.judge(context, now, datagram);
         if matches!(verdict, Verdict::Stranger) {
             log::debug!("datagram dropped: not the answer awaited");
+            self.note_foreign();
             self.notice_late_answer(datagram);
         } else {
             self.heard = true;
@@ -296,7 +305,7 @@ impl Login {
                     self.propose_another();
                 }
             }
-            Expect::Activation(sent, expect) => {
+            Expect::Activation(_, expect) => {
                 self.activations += 1;
                 self.wrong_codes += expect.wrong_codes;
                 // So many are no accident, and some BMCs lock users out who try too often.
@@ -304,7 +313,6 @@ impl Login {
                 if is_hopeless || self.activations >= context.config.retry.activations {
                     return self.give_up(context, now);
                 }
-                self.activation_transmissions += sent.count();
             }
             _ => {}
         }
@@ -314,6 +322,7 @@ impl Login {
     /// With a new session and new random numbers; with longer intervals if the last ones were too short for the BMC.
     fn start_anew(mut self: Box<Self>, context: &mut Context, now: Instant) -> Progress {
         self.close_without_waiting(context, now);
+        self.sent_before.push(self.expect.step());
         self.given_up.extend(self.expect.sent().and_then(|sent| Exchange::of(&sent.datagram)));
         self.restarts += 1;
         log::debug!("login starts anew");
@@ -393,15 +402,15 @@ impl Login {
         if let Some(error) = self.doubtful.take().and_then(|verdict| verdict.into_error()) {
             self.complaint = Some(error);
         }
-        let (step, transmissions) = match self.expect.step() {
-            (step @ Step::ActivateSession, last) => (step, self.activation_transmissions + last),
-            other => other,
-        };
+        let (step, transmissions) = self.expect.step();
+        let before = self.sent_before.iter().filter(|(earlier, _)| *earlier == step);
+        let transmissions = before.map(|(_, count)| count).sum::<u32>() + transmissions;
         let no_answer = Error::NoAnswer(NoAnswer {
             step,
             transmissions,
             waited: now.saturating_duration_since(self.started),
             heard_before: self.heard,
+            foreign: self.foreign && !self.heard,
             unreachable: self.unreachable.filter(|_| !self.heard),
         });
         self.close_without_waiting(context, now);
