@@ -221,12 +221,12 @@ fn an_outcome_that_cannot_be_printed_is_still_the_exit_code() {
     off.through("sh", &["-c", "exec \"$0\" >/dev/full"]).run().expect(1, "");
 }
 
-fn agent(bmc: &Sim, proxy: &Proxy) -> Agent {
+pub fn agent(bmc: &Sim, proxy: &Proxy) -> Agent {
     Agent::ours().lines(bmc.lines()).lines(proxy.lines())
 }
 
 /// Checks all cases at the same time, as most of their time is waiting.
-fn at_once<C: Send>(cases: impl IntoIterator<Item = C>, check: impl Fn(C) + Sync) {
+pub fn at_once<C: Send>(cases: impl IntoIterator<Item = C>, check: impl Fn(C) + Sync) {
     let check = &check;
     std::thread::scope(|scope| {
         for case in cases {
@@ -314,7 +314,7 @@ impl Forgery {
     }
 }
 
-fn power_is_off(request_sequence: u8) -> Vec<u8> {
+pub fn power_is_off(request_sequence: u8) -> Vec<u8> {
     let status = ChassisStatus {
         power_on: false,
         power_fault: false,

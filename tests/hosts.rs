@@ -12,7 +12,7 @@ use crate::support::sim::Sim;
 #[test]
 fn a_bmc_that_has_answered_is_not_exchanged_for_one_at_another_address() {
     // The first answers, but has no session to give; the second is another machine, and off.
-    let first = Sim::start_at("[::1]:0", |config| config.max_sessions = 0);
+    let first = Sim::start_at(&format!("[::1]:{}", free_port()), |config| config.max_sessions = 0);
     let port = first.address().port();
     let second = another_machine(&format!("127.0.0.1:{port}"));
     let run =
@@ -23,7 +23,8 @@ fn a_bmc_that_has_answered_is_not_exchanged_for_one_at_another_address() {
 
 #[test]
 fn of_two_addresses_of_one_family_only_the_first_is_asked() {
-    let first = Sim::start_with(|config| config.faults.silent = true);
+    let address = format!("127.0.0.1:{}", free_port());
+    let first = Sim::start_at(&address, |config| config.faults.silent = true);
     let port = first.address().port();
     let second = another_machine(&format!("127.0.0.2:{port}"));
     let run = run(&["127.0.0.1", "127.0.0.2"], port, &["action=off", "login_timeout=1"]);

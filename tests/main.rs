@@ -18,6 +18,7 @@ mod discovery;
 mod failures;
 mod faults;
 mod forgeries;
+mod forgeries15;
 mod hosts;
 mod ipmilan;
 mod lan;

@@ -22,8 +22,18 @@ impl Proxy {
     /// `tamper` gets each answer of the BMC, and gives the datagrams that the agent gets in its place.
     pub fn start(
         bmc: SocketAddr,
+        tamper: impl FnMut(&[u8]) -> Vec<Vec<u8>> + Send + 'static,
+    ) -> Self {
+        Self::start_beside(bmc, |_| Vec::new(), tamper)
+    }
+
+    /// The same; before that the agent gets what `stranger` makes of the answer, from another address.
+    pub fn start_beside(
+        bmc: SocketAddr,
+        mut stranger: impl FnMut(&[u8]) -> Vec<Vec<u8>> + Send + 'static,
         mut tamper: impl FnMut(&[u8]) -> Vec<Vec<u8>> + Send + 'static,
     ) -> Self {
+        let elsewhere = UdpSocket::bind("127.0.0.2:0").expect("a socket");
         let front = socket();
         let back = socket();
         back.connect(bmc).expect("the BMC's address");
@@ -44,6 +54,9 @@ impl Proxy {
         let answers = pump(&stop, move |buffer| {
             let length = back.recv(buffer)?;
             let Some(peer) = *agent.lock().expect("no panic") else { return Ok(0) };
+            for datagram in stranger(&buffer[..length]) {
+                elsewhere.send_to(&datagram, peer)?;
+            }
             for datagram in tamper(&buffer[..length]) {
                 front.send_to(&datagram, peer)?;
             }
@@ -52,9 +65,11 @@ impl Proxy {
         Self { address, requests: seen, stop, threads: vec![requests, answers] }
     }
 
-    /// All datagrams that came from agents.
-    pub fn requests(&self) -> Vec<Vec<u8>> {
-        self.requests.lock().expect("no panic").clone()
+    /// Whether any datagram of an agent had these words in clear.
+    pub fn was_told(&self, words: &str) -> bool {
+        let requests = self.requests.lock().expect("no panic");
+        let words = words.as_bytes();
+        requests.iter().any(|request| request.windows(words.len()).any(|bytes| bytes == words))
     }
 
     /// The lines that an agent needs to reach the BMC through this, after those that it needs to reach the BMC.
