@@ -158,6 +158,34 @@ fn nobody_talks_a_session_out_of_its_codes() {
     assert_eq!(bmc.protections(), [MD5; 2]);
 }
 
+/// Where no code tells them from the genuine ones, and where the genuine one is lost.
+#[test]
+fn a_login_that_was_led_astray_starts_anew() {
+    for (auth, keeps_genuine) in [("auth=none", true), ("auth=none", false), ("auth=md5", false)] {
+        let bmc = Sim::start_with(|config| {
+            config.ipmi15 = Some(Ipmi15::new([AuthenticationType::None, AuthenticationType::Md5]));
+        });
+        let mut is_first = true;
+        let proxy = Proxy::start(bmc.address(), move |genuine| {
+            match answer_to::<ActivateSession>(genuine) {
+                Some((packet, mut message)) if is_first => {
+                    is_first = false;
+                    message.data[1] = !message.data[1];
+                    let authentication = Authentication15::None;
+                    let payload = message.to_bytes();
+                    let forged = Packet15 { authentication, payload, ..packet };
+                    let mut datagrams = vec![Datagram::Ipmi15(forged).to_bytes()];
+                    datagrams.extend(keeps_genuine.then(|| genuine.to_vec()));
+                    datagrams
+                }
+                _ => vec![genuine.to_vec()],
+            }
+        });
+        let run = agent(&bmc, &proxy).lines([IPMI_1_5, auth, "action=status"]).run();
+        run.expect(0, "Status: ON\n");
+    }
+}
+
 /// A BMC that has everything, and somebody who says that it has not: in place of the BMC's answer, and in front of it.
 #[test]
 fn nobody_talks_a_login_into_less_than_was_asked_for() {

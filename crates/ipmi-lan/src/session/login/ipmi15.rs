@@ -159,13 +159,11 @@ impl ExpectActivation {
         if !is_of_login || !is_as_agreed || activated.session_id == 0 {
             return Verdict::Stranger;
         }
-        let activation = Activation {
+        Verdict::Accepted(Activation {
             codes: self.codes.clone(),
             activated,
             first_outbound_sequence: self.command.first_outbound_sequence,
-        };
-        // Somebody else's would lead the login astray, though no further: its session would not be answered.
-        Verdict::Accepted(activation).doubted_if(asked_for_codes && !is_genuine)
+        })
     }
 
     fn refused(
