@@ -3,7 +3,8 @@
 use bmc_sim::{BridgedAnswers, Config, Ipmi15, Place, Power, Satellite};
 use ipmi_lan::session::SessionConfig;
 use ipmi_lan::{
-    AuthenticationType, CipherSuite, Error, Protocol, Quirk, QuirkSet, Target, Transit, Workarounds,
+    AuthenticationType, CipherSuite, Error, Protocol, Quirk, QuirkSet, Target, Transit, Username,
+    Workarounds,
 };
 
 use crate::pair::{Pair, SECOND, as_it_is, bmc_config, config};
@@ -121,6 +122,17 @@ fn a_bmc_without_quirks_is_held_to_have_none() {
         let mut pair = Pair::with(config, bmc, 3, |_, datagram| as_it_is(datagram));
         assert!(see_power_go_off(&mut pair).unwrap().is_empty());
     }
+}
+
+/// Its half-open session ends with the refusal, so that repetitions are refused otherwise.
+#[test]
+fn a_bmc_that_refuses_with_tag_0_is_heard() {
+    let username = Username::new("nobody").unwrap();
+    let config = SessionConfig { username, ..config() };
+    let mut pair = Pair::with(config, bmc_with(Quirk::Tag0), 3, |_, datagram| as_it_is(datagram));
+    let error = pair.log_in().unwrap_err();
+    assert!(error.to_string().contains("unauthorized name (0x0d)"), "{error}");
+    assert!(pair.elapsed() < 2 * SECOND, "{:?}", pair.elapsed());
 }
 
 fn satellite(channel: u8, address: u8, satellites: Vec<Satellite>) -> Satellite {

@@ -202,7 +202,8 @@ impl Login {
                 Progress::Continues(self)
             }
             Verdict::Doubtful(verdict) => {
-                self.doubtful = Some(verdict);
+                // The first: repetitions may be answered that the login is over.
+                self.doubtful.get_or_insert(verdict);
                 Progress::Continues(self)
             }
             Verdict::SuiteRefused(status) => self.propose_next_suite(context, now, status),
