@@ -61,6 +61,8 @@ pub struct Ipmi15 {
 pub struct Satellite {
     /// Where it is, as seen from the controller before it.
     pub place: Place,
+    /// Its logical unit, 0 to 3. Requests to another one at its address are refused (C2h).
+    pub lun: u8,
     /// Whether its machine is on in the beginning.
     pub initial_power: Power,
     /// The controllers behind it ("double bridging").
@@ -205,11 +207,12 @@ impl Ipmi15 {
 }
 
 impl Satellite {
-    /// A satellite that is on, with none behind it.
+    /// A satellite that is on, logical unit 0, with none behind it.
     #[must_use]
     pub fn new(place: Place) -> Self {
         Self {
             place,
+            lun: Address::BMC.lun,
             initial_power: Power::On,
             satellites: Vec::new(),
             bridged_answers: BridgedAnswers::default(),

@@ -66,8 +66,14 @@ pub(super) enum Request {
 }
 
 impl Request {
+    /// A request to the BMC.
     pub(super) fn parse(message: &RequestMessage) -> Result<Self, CompletionCode> {
-        if message.to.lun != Address::BMC.lun {
+        Self::parse_at(message, Address::BMC.lun)
+    }
+
+    /// A request to a controller with this logical unit.
+    pub(super) fn parse_at(message: &RequestMessage, lun: u8) -> Result<Self, CompletionCode> {
+        if message.to.lun != lun {
             return Err(INVALID_FOR_LUN);
         }
         match (message.network_function, message.command) {
@@ -150,7 +156,7 @@ impl Request {
             Self::ChassisControl(control) => Some(*control),
             Self::SendMessage(SendMessage { message, .. }) => {
                 let message = RequestMessage::parse(message).ok()?;
-                Self::parse(&message).ok()?.power_control()
+                Self::parse_at(&message, message.to.lun).ok()?.power_control()
             }
             _ => None,
         }

@@ -29,6 +29,7 @@ pub(super) struct Satellites {
 /// A satellite controller, and its machine.
 struct Controller {
     place: Place,
+    lun: u8,
     chassis: Chassis,
     satellites: Satellites,
 }
@@ -110,6 +111,7 @@ impl Controller {
     fn new(satellite: &Satellite) -> Self {
         Self {
             place: satellite.place,
+            lun: satellite.lun,
             chassis: Chassis::new(satellite.initial_power),
             satellites: Satellites::new(&satellite.satellites, satellite.bridged_answers),
         }
@@ -126,18 +128,22 @@ impl Controller {
         config: &mut Config,
         events: &mut Vec<Event>,
     ) -> Answers {
-        self.log_all(events, |controller, events| match Request::parse(message) {
-            Ok(Request::SendMessage(bridged)) => {
-                let answers = controller.satellites.pass_on(now, message, &bridged, config, events);
-                events.push(Event { at: now, kind: answers.event_of_send_message() });
-                answers
-            }
-            request => {
-                let answer =
-                    request.clone().and_then(|request| controller.execute(now, &request, config));
-                let kind = event_of(message, &request, &answer, controller.chassis.power());
-                events.push(Event { at: now, kind });
-                Answers::one(response(message, answer))
+        self.log_all(events, |controller, events| {
+            match Request::parse_at(message, controller.lun) {
+                Ok(Request::SendMessage(bridged)) => {
+                    let answers =
+                        controller.satellites.pass_on(now, message, &bridged, config, events);
+                    events.push(Event { at: now, kind: answers.event_of_send_message() });
+                    answers
+                }
+                request => {
+                    let answer = request
+                        .clone()
+                        .and_then(|request| controller.execute(now, &request, config));
+                    let kind = event_of(message, &request, &answer, controller.chassis.power());
+                    events.push(Event { at: now, kind });
+                    Answers::one(response(message, answer))
+                }
             }
         })
     }

@@ -119,6 +119,21 @@ fn there_is_one_lun() {
 }
 
 #[test]
+fn a_satellite_may_be_another_lun() {
+    let satellites = vec![Satellite { lun: 1, ..Satellite::new(NEAR) }];
+    let (mut bench, mut console) = logged_in(Config { satellites, ..config() });
+    for (lun, completion) in [(0, CompletionCode(0xc2)), (1, CompletionCode::OK)] {
+        let near = Address { slave: NEAR.address, lun };
+        let inner = RequestMessage { to: near, ..to(NEAR, OFF.to_message(5 + lun)) };
+        let request = send_message(NEAR.channel, &inner, 5 + lun);
+        let answers = console.send_for_all(&mut bench, &request);
+        assert_eq!(answers[1].completion, completion);
+        assert!(answers[1].answers(&inner));
+    }
+    assert_eq!(bench.bmc.satellite_power(bench.now, &[NEAR]), Some(Power::Off));
+}
+
+#[test]
 fn a_request_that_is_not_tracked_has_no_answer() {
     for form in FORMS {
         let (mut bench, mut console) = logged_in(bridge_with(form, form));
