@@ -22,6 +22,8 @@ mod forgeries15;
 mod hosts;
 mod ipmilan;
 mod lan;
+mod matrix;
 mod metadata;
 mod secrets;
 mod support;
+mod workarounds;

@@ -104,8 +104,17 @@ impl IpmiSim {
 
     /// Whether the machine is on, by now.
     pub fn is_on(&self) -> bool {
+        self.is_machine_on("m")
+    }
+
+    /// Whether the machine of the controller behind the BMC is on, by now.
+    pub fn is_behind_on(&self) -> bool {
+        self.is_machine_on("behind")
+    }
+
+    fn is_machine_on(&self, machine: &str) -> bool {
         let output =
-            Command::new(self.chassis()).args(["m", "get", "power"]).output().expect("chassis");
+            Command::new(self.chassis()).args([machine, "get", "power"]).output().expect("chassis");
         output.stdout.starts_with(b"power:1")
     }
 

@@ -3,5 +3,6 @@
 pub mod agent;
 pub mod comparison;
 pub mod ipmi_sim;
+pub mod page;
 pub mod proxy;
 pub mod sim;
