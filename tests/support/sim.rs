@@ -95,7 +95,7 @@ impl Sim {
         let watch = async {
             let mut index = 0;
             loop {
-                let Event { kind, .. } = self.server.event(index).await;
+                let Event { kind, .. } = self.server.event(index).await.expect("it is still kept");
                 if wanted(&kind) {
                     return;
                 }

@@ -41,6 +41,8 @@ pub struct Config {
     /// What it does otherwise than the specification, as the BMCs of some vendors do: it needs the workarounds of
     /// [`Quirk::facts`]. The busy and the full ones are so twice only, and come round by themselves.
     pub quirks: QuirkSet,
+    /// How many of its latest events are kept; older ones are only counted.
+    pub events_kept: usize,
     /// How it misbehaves.
     pub faults: Faults,
 }
@@ -140,7 +142,8 @@ pub struct Faults {
 
 impl Config {
     /// A BMC of these users: on, IPMI 2.0 only, both cipher suites, no Kg, commands that act at once, power cycles of
-    /// one second, 32 sessions, no satellites, no faults.
+    /// one second, 32 sessions, no satellites, no faults. Its latest 10 000 events are kept, which is
+    /// about a megabyte.
     #[must_use]
     pub fn new(users: Vec<User>) -> Self {
         Self {
@@ -158,6 +161,7 @@ impl Config {
             satellites: Vec::new(),
             bridged_answers: BridgedAnswers::default(),
             quirks: QuirkSet::NONE,
+            events_kept: 10_000,
             faults: Faults::default(),
         }
     }

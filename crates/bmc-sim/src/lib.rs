@@ -12,6 +12,7 @@
 mod bmc;
 mod config;
 mod event;
+mod event_log;
 mod link;
 mod network;
 mod server;
@@ -19,6 +20,7 @@ mod server;
 pub use bmc::{Bmc, DatagramCounts};
 pub use config::{BridgedAnswers, Config, Faults, Ipmi15, Place, Power, Satellite, User};
 pub use event::{Event, EventKind, Protection, RefusalReason};
+pub use event_log::{EventLog, EventsMissed};
 pub use link::{Link, LinkConfig, LinkCounts, Traffic};
 pub use network::{Network, NetworkConfig};
 pub use server::{Server, StartError};

@@ -9,7 +9,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use crate::{Bmc, Config, DatagramCounts, Event, Faults, Place, Power};
+use crate::{Bmc, Config, DatagramCounts, Event, EventsMissed, Faults, Place, Power};
 
 /// No datagram of IPMI comes near this size; a longer one is garbage, cut or not.
 const LONGEST_DATAGRAM: usize = 2048;
@@ -89,24 +89,35 @@ impl Server {
         self.shared.changed.notify_waiters();
     }
 
-    /// All that happened so far, the oldest first.
+    /// What happened so far, the oldest first; no more than [`Config::events_kept`] of the latest.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
         let mut bmc = self.shared.bmc();
         bmc.advance(Instant::now());
-        bmc.events().to_vec()
+        bmc.events().iter().cloned().collect()
     }
 
-    /// The event with this index in [`Server::events`], as soon as there is one.
-    pub async fn event(&self, index: usize) -> Event {
+    /// How many events there were so far, those that are no longer kept included.
+    #[must_use]
+    pub fn event_count(&self) -> usize {
+        let mut bmc = self.shared.bmc();
+        bmc.advance(Instant::now());
+        bmc.events().total()
+    }
+
+    /// The event with this index, as soon as there is one. The first event has index 0, whatever is still kept.
+    ///
+    /// # Errors
+    /// When it is no longer kept.
+    pub async fn event(&self, index: usize) -> Result<Event, EventsMissed> {
         loop {
             // Made before looking, so that nothing is missed in between.
             let changed = self.shared.changed.notified();
             let next_change = {
                 let mut bmc = self.shared.bmc();
                 bmc.advance(Instant::now());
-                if let Some(event) = bmc.events().get(index) {
-                    return event.clone();
+                if let Some(event) = bmc.events().get(index)? {
+                    return Ok(event.clone());
                 }
                 bmc.next_change()
             };

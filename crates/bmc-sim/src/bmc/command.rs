@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 
 use super::chassis::Chassis;
 use super::satellite::Satellites;
-use crate::{Config, Event, EventKind, Faults, Power, User};
+use crate::{Config, Event, EventKind, EventLog, Faults, Power, User};
 
 /// The number of the LAN channel.
 const CHANNEL: u8 = 1;
@@ -44,7 +44,7 @@ pub(super) struct System {
     busy_answers: BTreeMap<(u8, u8), u32>,
     /// How often a login was refused for want of room, though there was some ([`Quirk::NoSlot`]).
     full_answers: u32,
-    pub(super) events: Vec<Event>,
+    pub(super) events: EventLog,
 }
 
 /// A request that the BMC knows.
@@ -171,13 +171,13 @@ impl System {
         satellites: Satellites,
     ) -> Self {
         Self {
+            events: EventLog::new(config.events_kept),
             config,
             rng,
             chassis,
             satellites,
             busy_answers: BTreeMap::new(),
             full_answers: 0,
-            events: Vec::new(),
         }
     }
 
@@ -304,8 +304,9 @@ impl System {
         message: &RequestMessage,
         bridged: &SendMessage,
     ) -> Answers {
-        let answers =
-            self.satellites.pass_on(now, message, bridged, &mut self.config, &mut self.events);
+        let mut events = Vec::new();
+        let answers = self.satellites.pass_on(now, message, bridged, &mut self.config, &mut events);
+        self.events.extend(events);
         self.log(now, answers.event_of_send_message());
         answers
     }

@@ -20,7 +20,7 @@ use ipmi_lan::wire::{
 };
 use rand::rngs::StdRng;
 
-use crate::{Config, Event, EventKind, Faults, Place, Power};
+use crate::{Config, EventKind, EventLog, Faults, Place, Power};
 use chassis::Chassis;
 use command::{Request, System};
 use login::{ExpectRakp3, OpenedSession};
@@ -158,9 +158,9 @@ impl Bmc {
         sessions.chain(self.system.next_change()).min()
     }
 
-    /// All that happened so far, the oldest first. Time that has not been told of, by any other method, is not in it.
+    /// What happened so far. Time that has not been told of, by any other method, is not in it.
     #[must_use]
-    pub fn events(&self) -> &[Event] {
+    pub fn events(&self) -> &EventLog {
         &self.system.events
     }
 

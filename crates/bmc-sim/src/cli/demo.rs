@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use bmc_sim::{Config, Event, EventKind, Power, Server, User};
+use bmc_sim::{Config, Event, EventKind, EventsMissed, Power, Server, User};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
@@ -54,7 +54,7 @@ pub(super) async fn run(options: Options) -> Result<(), Error> {
         "Times are in milliseconds; \"agent <\" is what it reads, \"agent >\" what it writes.\nEqual answers in a row are shown once.\n",
     )?;
     stage.run_agent("reboot", REBOOTED).await?;
-    if !stage.bmc.events().iter().any(|event| event.kind == EventKind::PowerOff) {
+    if !stage.was_off {
         return Err(Failure::NeverOff.into());
     }
     if stage.bmc.power() != Power::On {
@@ -80,6 +80,8 @@ struct Stage {
     runs: u32,
     /// How many events were looked at.
     events_seen: usize,
+    /// Whether the machine was off at any time.
+    was_off: bool,
     /// What the BMC last told the agent, so that an agent that asks again and again makes one line.
     last_status: Option<Power>,
 }
@@ -97,6 +99,7 @@ impl Stage {
             start: Instant::now(),
             runs: 0,
             events_seen: 0,
+            was_off: false,
             last_status: None,
         })
     }
@@ -111,7 +114,7 @@ impl Stage {
         self.last_status = None;
         let child = self.start_agent(action).await?;
         let output = self.watch(child).await?;
-        self.show_rest_of_events()?;
+        self.show_rest_of_events().await?;
         self.show_lines("agent >", &output.stdout)?;
         self.show_lines("agent !", &output.stderr)?;
         let exit = match output.status.code() {
@@ -172,20 +175,36 @@ impl Stage {
                     let agent = self.agent.clone();
                     return output.map_err(|source| Error::Agent { agent, source });
                 }
-                event = self.bmc.event(self.events_seen) => self.show_event(&event)?,
+                event = self.bmc.event(self.events_seen) => self.show_next(event)?,
                 () = &mut time_limit => return Err(Failure::TimeLimit.into()),
             }
         }
     }
 
-    fn show_rest_of_events(&mut self) -> Result<(), Error> {
-        let events = self.bmc.events();
-        events.iter().skip(self.events_seen).try_for_each(|event| self.show_event(event))
+    async fn show_rest_of_events(&mut self) -> Result<(), Error> {
+        while self.events_seen < self.bmc.event_count() {
+            let event = self.bmc.event(self.events_seen).await;
+            self.show_next(event)?;
+        }
+        Ok(())
+    }
+
+    fn show_next(&mut self, event: Result<Event, EventsMissed>) -> Result<(), Error> {
+        match event {
+            Ok(event) => {
+                self.events_seen += 1;
+                self.was_off |= event.kind == EventKind::PowerOff;
+                self.show_event(&event)
+            }
+            Err(missed) => {
+                self.events_seen = missed.next;
+                self.show(Instant::now(), "BMC", &missed.to_string())
+            }
+        }
     }
 
     /// The audience sees logins, and what is about power; how the agent looks around before that is left out.
     fn show_event(&mut self, event: &Event) -> Result<(), Error> {
-        self.events_seen += 1;
         let who = match event.kind {
             EventKind::PowerOff
             | EventKind::PowerOn

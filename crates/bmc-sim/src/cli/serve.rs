@@ -69,12 +69,20 @@ pub(super) async fn run(options: Options) -> Result<(), Error> {
     let start = Instant::now();
     let bmc = Server::start(options.listen, options.config()?).await?;
     print(bmc.address())?;
-    for index in 0.. {
-        let event = bmc.event(index).await;
-        let elapsed = event.at.saturating_duration_since(start);
-        print(format_args!("{:10.3} s  {}", elapsed.as_secs_f64(), event.kind))?;
+    let mut index = 0;
+    loop {
+        match bmc.event(index).await {
+            Ok(event) => {
+                let elapsed = event.at.saturating_duration_since(start);
+                print(format_args!("{:10.3} s  {}", elapsed.as_secs_f64(), event.kind))?;
+                index += 1;
+            }
+            Err(missed) => {
+                print(format_args!("{:>10}    {missed}", ""))?;
+                index = missed.next;
+            }
+        }
     }
-    Ok(())
 }
 
 impl Options {

@@ -30,6 +30,17 @@ fn commands_act_after_the_delay() {
 }
 
 #[test]
+fn only_the_latest_events_are_kept() {
+    let mut bench = Bench::new(Config { events_kept: 2, ..config() });
+    for power in [Power::Off, Power::On, Power::Off] {
+        bench.bmc.set_power(bench.now, power);
+    }
+    let kept = bench.bmc.events().iter().map(|event| &event.kind);
+    assert_eq!(kept.collect::<Vec<_>>(), [&EventKind::PowerOn, &EventKind::PowerOff]);
+    assert_eq!(bench.bmc.events().total(), 3);
+}
+
+#[test]
 fn a_cycle_is_off_for_a_while() {
     let (mut bench, mut console) = slow_bmc();
     control(&mut bench, &mut console, PowerControl::PowerCycle);
