@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,10 +11,9 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::server::LONGEST_DATAGRAM;
+use crate::under_way::UnderWay;
 use crate::{Network, NetworkConfig, StartError};
-
-/// No datagram of IPMI comes near this size; a longer one is garbage, cut or not.
-const LONGEST_DATAGRAM: usize = 2048;
 
 /// How many datagrams of one client may be under way. A router drops what does not fit its queue, too.
 const LONGEST_QUEUE: usize = 1024;
@@ -189,8 +188,7 @@ impl Clients {
                 requests,
                 to_bmc,
                 to_client,
-                under_way: BTreeMap::new(),
-                next_number: 0,
+                under_way: UnderWay::new(LONGEST_QUEUE),
                 counts: Arc::clone(&self.counts),
             }
             .serve(self.config.idle_timeout),
@@ -211,9 +209,7 @@ struct Client {
     requests: mpsc::Receiver<Vec<u8>>,
     to_bmc: Network,
     to_client: Network,
-    /// By the time of arrival; by a number, where that is the same.
-    under_way: BTreeMap<(Instant, u64), (Direction, Vec<u8>)>,
-    next_number: u64,
+    under_way: UnderWay<(Direction, Vec<u8>)>,
     counts: Arc<Mutex<LinkCounts>>,
 }
 
@@ -229,7 +225,7 @@ impl Client {
         let mut buffer = [0; LONGEST_DATAGRAM];
         let mut last_used = Instant::now();
         loop {
-            let next = self.under_way.keys().next().map(|(arrival, _)| *arrival);
+            let next = self.under_way.next_arrival();
             let until = next.unwrap_or(last_used + idle_timeout);
             tokio::select! {
                 request = self.requests.recv() => match request {
@@ -263,20 +259,13 @@ impl Client {
             Direction::ToClient => &mut self.to_client,
         };
         for (delay, datagram) in network.carry(datagram) {
-            if self.under_way.len() < LONGEST_QUEUE {
-                self.next_number += 1;
-                self.under_way.insert((now + delay, self.next_number), (direction, datagram));
-            }
+            self.under_way.insert(now, delay, (direction, datagram));
         }
     }
 
     async fn deliver_due(&mut self) {
         let now = Instant::now();
-        while let Some(first) = self.under_way.first_entry() {
-            if first.key().0 > now {
-                return;
-            }
-            let (direction, datagram) = first.remove();
+        while let Some((direction, datagram)) = self.under_way.next_due(now) {
             // Counted first, so that who has got a datagram finds it counted.
             count(&self.counts, |counts| counts.of(direction).delivered += 1);
             let sent = match direction {

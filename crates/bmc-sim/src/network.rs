@@ -72,7 +72,7 @@ impl Network {
         let jitter = self.config.jitter.mul_f64(self.rng.random());
         let held_back =
             if self.happens(self.config.reordering) { HELD_BACK } else { Duration::ZERO };
-        self.config.delay + jitter + held_back
+        self.config.delay.saturating_add(jitter).saturating_add(held_back)
     }
 
     /// Unlike `random_bool`, this takes whatever number stands in the configuration.
@@ -178,6 +178,13 @@ mod tests {
         }
         assert_is_rate(corrupted, MANY, 0.1);
         assert_eq!(seen, [0xff; DATAGRAM.len()]);
+    }
+
+    #[test]
+    fn no_delay_is_too_long() {
+        let delay = Duration::MAX;
+        let config = NetworkConfig { delay, jitter: delay, reordering: 1.0, ..Default::default() };
+        assert_eq!(network(config).carry(&DATAGRAM), [(delay, DATAGRAM.to_vec())]);
     }
 
     #[test]

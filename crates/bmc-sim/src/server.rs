@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::{Bmc, Config, DatagramCounts, Event, EventsMissed, Faults, Place, Power};
 
 /// No datagram of IPMI comes near this size; a longer one is garbage, cut or not.
-const LONGEST_DATAGRAM: usize = 2048;
+pub(crate) const LONGEST_DATAGRAM: usize = 2048;
 
 /// A [`Bmc`] behind a UDP socket, in real time. It stops when dropped.
 pub struct Server {

@@ -3,6 +3,8 @@
 
 #[path = "foreign_clients/bridging.rs"]
 mod bridging;
+#[path = "foreign_clients/farm.rs"]
+mod farm;
 #[path = "foreign_clients/ipmi15.rs"]
 mod ipmi15;
 #[path = "foreign_clients/quirks.rs"]

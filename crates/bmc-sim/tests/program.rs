@@ -2,8 +2,9 @@
 #![cfg(test)]
 
 use std::io::{BufRead, BufReader, Lines};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::Duration;
 
 use ipmi_lan::Quirk;
 
@@ -52,6 +53,10 @@ fn wrong_usage_is_exit_code_1() {
         &["serve", "--satellite", "30"],
         &["serve", "--satellite", "0x30:12"],
         &["serve", "--satellite", "0x82/"],
+        &["serve", "--loss", "1.5"],
+        &["serve", "--jitter", "-1"],
+        &["farm", "--count", "0"],
+        &["farm", "--by-port", "--listen", "127.0.0.1:65535", "--count", "2"],
         &["serve", "--password-file", "/nonexistent", "--listen", "127.0.0.1:0"],
     ] {
         let output = bmc_sim(arguments).output().unwrap();
@@ -120,7 +125,56 @@ fn a_served_bmc_has_the_sessions_of_ipmi_15_that_were_asked_for() {
     }
 }
 
-/// The program as a BMC on some port. It is killed when dropped.
+#[test]
+fn a_farm_tells_its_addresses_and_how_many_machines_are_on() {
+    let farm = &["farm", "--listen", "127.3.0.254:0", "--count", "3", "--power-delay", "0"];
+    let mut farm = Served::run(farm, |line| {
+        let (first, last) = line.strip_prefix("3 BMCs, ").unwrap().split_once(" to ").unwrap();
+        assert!(first.starts_with("127.3.0.254:"), "{line}");
+        last.parse().unwrap()
+    });
+    assert_eq!(farm.address.ip().to_string(), "127.3.1.0");
+    assert_eq!(farm.ipmitool(&["power", "off"]), "Chassis Power Control: Down/Off\n");
+    assert!(farm.lines.any(|line| line.unwrap().contains(" s  2 on, 1 off; ")));
+}
+
+#[test]
+fn a_farm_raises_the_limit_on_open_files() {
+    let program = env!("CARGO_BIN_EXE_bmc-sim");
+    let farm = format!("ulimit -Sn 32; exec {program} farm --count 100 --listen 127.3.3.1:0");
+    let mut command = Command::new("sh");
+    command.args(["-c", &farm]);
+    let farm =
+        Served::run_command(command, |line| line.rsplit_once(' ').unwrap().1.parse().unwrap());
+    assert_eq!(farm.address.ip().to_string(), "127.3.3.100");
+}
+
+#[test]
+fn a_farm_that_is_too_large_says_how_many_descriptors_it_needs() {
+    let farm = bmc_sim(&["farm", "--listen", "[::1]:6230", "--count", "1000000000000"]).output();
+    let error = String::from_utf8(farm.unwrap().stderr).unwrap();
+    assert!(error.contains("1000000000000 BMCs need 10000000000"), "{error}");
+}
+
+#[test]
+fn there_may_be_a_bad_network_before_a_bmc_and_before_a_farm() {
+    let twice = ["--duplication", "1", "--delay", "0.01", "--seed", "7"];
+    let serve = Served::start(&twice);
+    assert_eq!(pongs(serve.address), 4);
+    let farm = [&["farm", "--count", "1", "--listen", "127.3.2.1:0"][..], &twice].concat();
+    let farm = Served::run(&farm, |line| line.rsplit_once(' ').unwrap().1.parse().unwrap());
+    assert_eq!(pongs(farm.address), 4);
+}
+
+/// How many answers there are to one presence ping, up to four.
+fn pongs(address: SocketAddr) -> usize {
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    client.send_to(&[6, 0, 0xff, 6, 0, 0, 0x11, 0xbe, 0x80, 7, 0, 0], address).unwrap();
+    (0..4).take_while(|_| client.recv(&mut [0; 64]).is_ok()).count()
+}
+
+/// The program as a BMC on some port, or as a farm of them. It is killed when dropped.
 struct Served {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -129,16 +183,26 @@ struct Served {
 
 impl Served {
     fn start(options: &[&str]) -> Self {
-        let mut serve = bmc_sim(&["serve", "--listen", "127.0.0.1:0"]);
-        let mut child = serve.args(options).stdout(Stdio::piped()).spawn().unwrap();
+        let serve = [&["serve", "--listen", "127.0.0.1:0"], options].concat();
+        Self::run(&serve, |line| line.parse().unwrap())
+    }
+
+    /// The first line says where it listens.
+    fn run(arguments: &[&str], address: impl FnOnce(&str) -> SocketAddr) -> Self {
+        Self::run_command(bmc_sim(arguments), address)
+    }
+
+    fn run_command(mut command: Command, address: impl FnOnce(&str) -> SocketAddr) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = lines.next().unwrap().unwrap().parse().unwrap();
+        let address = address(&lines.next().unwrap().unwrap());
         Self { child, lines, address }
     }
 
     fn ipmitool(&self, arguments: &[&str]) -> String {
         let output = Command::new("ipmitool")
-            .args(["-I", "lanplus", "-C", "3", "-H", "127.0.0.1", "-U", "admin", "-P", "secret"])
+            .args(["-I", "lanplus", "-C", "3", "-H", &self.address.ip().to_string()])
+            .args(["-U", "admin", "-P", "secret"])
             .args(["-p", &self.address.port().to_string()])
             .args(arguments)
             .output()

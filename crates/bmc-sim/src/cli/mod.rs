@@ -1,4 +1,7 @@
+mod bmc;
 mod demo;
+mod farm;
+mod network;
 mod quirks;
 mod serve;
 
@@ -7,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bmc_sim::StartError;
+use bmc_sim::{FarmError, StartError};
 use clap::{Parser, Subcommand};
 use ipmi_lan::CredentialError;
 
@@ -23,6 +26,8 @@ struct Arguments {
 enum Command {
     /// Be a BMC, and tell what happens to it, until killed.
     Serve(Box<serve::Options>),
+    /// Be thousands of BMCs, each on an address of its own, and tell how many are on, until killed.
+    Farm(Box<farm::Options>),
     /// Let a fence agent reboot a simulated machine, and tell what happens.
     Demo(demo::Options),
     /// List the quirks that `serve --quirk` has, with the hardware and the workarounds that clients have for them.
@@ -34,6 +39,8 @@ enum Command {
 enum Error {
     #[error("the BMC did not start")]
     Start(#[from] StartError),
+    #[error("the farm did not start")]
+    Farm(#[from] FarmError),
     #[error("no simulated user")]
     User(#[from] CredentialError),
     #[error("cannot read the password from {}", path.display())]
@@ -76,6 +83,7 @@ fn execute(command: Command) -> Result<(), Error> {
     runtime.block_on(async {
         match command {
             Command::Serve(options) => serve::run(*options).await,
+            Command::Farm(options) => farm::run(*options).await,
             Command::Demo(options) => demo::run(options).await,
             Command::Quirks => quirks::run(),
         }

@@ -1,74 +1,27 @@
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Instant;
 
-use bmc_sim::{BridgedAnswers, Config, Ipmi15, Place, Power, Satellite, Server, User};
-use ipmi_lan::{AuthenticationType, CipherSuite, Kg, Quirk};
-use zeroize::Zeroizing;
+use bmc_sim::{Link, LinkConfig, NetworkConfig, Server};
 
-use super::{Error, print, seconds};
-
-/// The highest number that is a channel's own (IPMI 2.0 §6.3): 0Eh and 0Fh are aliases.
-const LAST_CHANNEL: u8 = 0x0b;
+use super::bmc::BmcOptions;
+use super::network::NetworkOptions;
+use super::{Error, print};
 
 #[derive(clap::Args)]
 pub(super) struct Options {
     /// Where to listen; port 0 is any free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:623")]
     listen: SocketAddr,
-    /// The name of the only user, an administrator.
-    #[arg(long, value_name = "NAME", default_value = "admin")]
-    user: String,
-    /// The user's password. Others can see it while this runs: it is for play.
-    #[arg(long, default_value = "secret", conflicts_with = "password_file")]
-    password: String,
-    /// A file whose first line is the user's password.
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
-    /// The BMC key Kg, in hexadecimal digits; none by default.
-    #[arg(long, value_name = "HEX", value_parser = kg)]
-    kg: Option<Kg>,
-    /// The cipher suites to offer: any of 0-3, 6-8, 11, 12, 15-17.
-    #[arg(long, value_name = "IDS", value_delimiter = ',', default_value = "3,17", value_parser = cipher_suite)]
-    cipher_suites: Vec<CipherSuite>,
-    /// Have sessions of IPMI 1.5 too, authenticated by any of these: none, md2, md5, password, oem. They are closed to a
-    /// user whose password has more than 16 bytes.
-    #[arg(long, value_name = "TYPES", value_delimiter = ',', value_parser = authentication_type)]
-    ipmi15: Vec<AuthenticationType>,
-    /// Have no sessions of IPMI 2.0.
-    #[arg(long, requires = "ipmi15")]
-    no_ipmi20: bool,
-    /// In sessions of IPMI 1.5, authenticate the login only.
-    #[arg(long, requires = "ipmi15")]
-    no_per_message: bool,
-    /// In sessions of IPMI 1.5, take commands of user level without authentication.
-    #[arg(long, requires = "ipmi15")]
-    no_user_level: bool,
-    /// How long after its acknowledgement a chassis command acts.
-    #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = seconds)]
-    power_delay: Duration,
-    /// Whether the machine is on in the beginning: on or off.
-    #[arg(long, value_name = "STATE", default_value = "on", value_parser = power)]
-    initial: Power,
-    /// A satellite controller with a machine of its own, as 0x30 or, on another channel than 0, 0x30:7; behind another
-    /// one, as 0x82/0x30:7. May be given more than once.
-    #[arg(long = "satellite", value_name = "ADDRESS[:CHANNEL]", value_parser = way)]
-    satellites: Vec<Way>,
-    /// Bring the answers of satellites back inside those to Send Message, not behind them.
-    #[arg(long)]
-    embedded_answers: bool,
-    /// A vendor's quirk that the BMC has; the command quirks lists them. May be given more than once.
-    #[arg(long = "quirk", value_name = "NAME", value_delimiter = ',', value_parser = quirk)]
-    quirks: Vec<Quirk>,
+    #[command(flatten)]
+    bmc: BmcOptions,
+    #[command(flatten)]
+    network: NetworkOptions,
 }
-
-/// The satellites on the way from the BMC to one of them, which is the last.
-type Way = Vec<Place>;
 
 pub(super) async fn run(options: Options) -> Result<(), Error> {
     let start = Instant::now();
-    let bmc = Server::start(options.listen, options.config()?).await?;
-    print(bmc.address())?;
+    let (bmc, link) = started(&options).await?;
+    print(link.as_ref().map_or(bmc.address(), Link::address))?;
     let mut index = 0;
     loop {
         match bmc.event(index).await {
@@ -85,115 +38,15 @@ pub(super) async fn run(options: Options) -> Result<(), Error> {
     }
 }
 
-impl Options {
-    fn config(&self) -> Result<Config, Error> {
-        let user = match &self.password_file {
-            Some(path) => User::administrator(&self.user, password_in(path)?.as_str())?,
-            None => User::administrator(&self.user, &self.password)?,
-        };
-        Ok(Config {
-            kg: self.kg.clone(),
-            ipmi15: self.ipmi15(),
-            ipmi20: !self.no_ipmi20,
-            cipher_suites: self.cipher_suites.clone(),
-            power_delay: self.power_delay,
-            initial_power: self.initial,
-            satellites: satellites(&self.satellites, self.bridged_answers()),
-            bridged_answers: self.bridged_answers(),
-            quirks: self.quirks.iter().copied().collect(),
-            ..Config::new(vec![user])
-        })
+/// The BMC, behind a bad network if one was asked for.
+async fn started(options: &Options) -> Result<(Server, Option<Link>), Error> {
+    let config = options.bmc.config()?;
+    let network = options.network.config();
+    if network == NetworkConfig::default() {
+        return Ok((Server::start(options.listen, config).await?, None));
     }
-
-    fn bridged_answers(&self) -> BridgedAnswers {
-        match self.embedded_answers {
-            true => BridgedAnswers::Embedded,
-            false => BridgedAnswers::Separate,
-        }
-    }
-
-    fn ipmi15(&self) -> Option<Ipmi15> {
-        (!self.ipmi15.is_empty()).then(|| Ipmi15 {
-            per_message_authentication: !self.no_per_message,
-            user_level_authentication: !self.no_user_level,
-            ..Ipmi15::new(self.ipmi15.iter().copied())
-        })
-    }
-}
-
-fn password_in(path: &Path) -> Result<Zeroizing<String>, Error> {
-    let text = std::fs::read_to_string(path)
-        .map(Zeroizing::new)
-        .map_err(|source| Error::PasswordFile { path: path.to_owned(), source })?;
-    Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
-}
-
-fn kg(text: &str) -> Result<Kg, String> {
-    Kg::from_hex(text).map_err(|error| error.to_string())
-}
-
-fn cipher_suite(text: &str) -> Result<CipherSuite, String> {
-    let id = text.trim().parse().ok();
-    id.and_then(CipherSuite::from_id)
-        .ok_or_else(|| "not one of the suites 0-3, 6-8, 11, 12, 15-17".to_owned())
-}
-
-fn quirk(text: &str) -> Result<Quirk, String> {
-    let names = || Quirk::ALL.map(|quirk| quirk.to_string()).join(", ");
-    Quirk::from_name(text.trim()).ok_or_else(|| format!("none of {}", names()))
-}
-
-fn way(text: &str) -> Result<Way, String> {
-    text.split('/').map(place).collect()
-}
-
-fn place(text: &str) -> Result<Place, String> {
-    let (address, channel) = text.split_once(':').unwrap_or((text, "0"));
-    let address = address
-        .strip_prefix("0x")
-        .and_then(|digits| u8::from_str_radix(digits, 16).ok())
-        .filter(|address| address.is_multiple_of(2))
-        .ok_or_else(|| format!("'{address}' is no slave address such as 0x30"))?;
-    let channel = channel
-        .parse()
-        .ok()
-        .filter(|channel| *channel <= LAST_CHANNEL)
-        .ok_or_else(|| format!("'{channel}' is no channel, 0 to {LAST_CHANNEL}"))?;
-    Ok(Place { channel, address })
-}
-
-/// All of them as a tree: one that is on several ways is there once.
-fn satellites(ways: &[Way], bridged_answers: BridgedAnswers) -> Vec<Satellite> {
-    let mut tree = Vec::new();
-    for way in ways {
-        add(&mut tree, way, bridged_answers);
-    }
-    tree
-}
-
-fn add(tree: &mut Vec<Satellite>, way: &[Place], bridged_answers: BridgedAnswers) {
-    let Some((place, rest)) = way.split_first() else { return };
-    match tree.iter_mut().find(|satellite| satellite.place == *place) {
-        Some(satellite) => add(&mut satellite.satellites, rest, bridged_answers),
-        None => {
-            let mut satellite = Satellite { bridged_answers, ..Satellite::new(*place) };
-            add(&mut satellite.satellites, rest, bridged_answers);
-            tree.push(satellite);
-        }
-    }
-}
-
-fn authentication_type(text: &str) -> Result<AuthenticationType, String> {
-    let mut types = AuthenticationType::ALL.into_iter();
-    types
-        .find(|kind| kind.to_string() == text.trim())
-        .ok_or_else(|| "none of none, md2, md5, password and oem".to_owned())
-}
-
-fn power(text: &str) -> Result<Power, String> {
-    match text {
-        "on" => Ok(Power::On),
-        "off" => Ok(Power::Off),
-        _ => Err("neither on nor off".to_owned()),
-    }
+    let bmc = Server::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), config).await?;
+    let link = LinkConfig::new(network, options.network.seed());
+    let link = Link::start(options.listen, bmc.address(), link).await?;
+    Ok((bmc, Some(link)))
 }
