@@ -43,7 +43,7 @@ struct Bmc {
     /// Where to log in; only the one that answered, once one has. What another machine says of its power is no answer.
     addresses: Vec<SocketAddr>,
     /// Who answered the first login of this operation, as far as that can be told.
-    guid: Option<Option<[u8; 16]>>,
+    guid: Option<[u8; 16]>,
     client: Option<Client>,
 }
 
@@ -212,7 +212,10 @@ impl Bmc {
         address: SocketAddr,
         logged_in: LoggedIn,
     ) -> Result<(), DeviceError> {
-        if *self.guid.get_or_insert(logged_in.bmc_guid) != logged_in.bmc_guid {
+        // IPMI 1.5 tells none.
+        let is_other = self.guid.zip(logged_in.bmc_guid).is_some_and(|(one, other)| one != other);
+        self.guid = self.guid.or(logged_in.bmc_guid);
+        if is_other {
             self.close().await;
             let reason =
                 "another BMC answers there now: its GUID differs from that of the first login";
@@ -255,8 +258,7 @@ impl Bmc {
     }
 
     fn log_login(&self, address: SocketAddr, logged_in: &LoggedIn) {
-        let LoggedIn { protection, workarounds, .. } = logged_in;
-        let privilege = self.config.privilege;
+        let LoggedIn { protection, privilege, workarounds, .. } = logged_in;
         log::info!("{address}: logged in as {privilege} by {protection}");
         if !workarounds.is_empty() {
             log::info!("{address}: workarounds in use: {workarounds}");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ipmi_lan::session::SessionConfig;
 use ipmi_lan::{
-    AuthenticationType, CipherSuite, CredentialError, Kg, Password, Privilege, Protocol,
+    AuthenticationType, CipherSuite, CredentialError, Kg, Password, Privilege, Protocol, Quirk,
     RetryPolicy, Target, Transit, Username, Workarounds,
 };
 
@@ -86,34 +86,32 @@ fn workarounds(config: &AgentConfig) -> Result<Workarounds, ConfigError> {
     for quirk in workarounds.forced().iter().filter(|quirk| quirk.facts().weakens) {
         log::warn!("workaround {quirk}: somebody without the password can answer for the BMC");
     }
+    if workarounds.forces(Quirk::IdZero) {
+        log::warn!("workaround idzero: where packets have no code, anybody can answer for the BMC");
+    }
     Ok(workarounds)
 }
 
-/// The controller behind the BMC, if it is not the BMC itself.
+/// The controller behind the BMC. As it is to ipmitool, 0 is none, and 20h is the BMC itself.
 fn target(config: &AgentConfig) -> Result<Option<Target>, ConfigError> {
-    const BMC: u8 = 0x20;
-    let transit = byte(config, "transit", 0xff)?.filter(|address| *address != BMC);
-    let transit_channel = byte(config, "transit_channel", 0x0f)?.unwrap_or(0);
-    let channel = byte(config, "target_channel", 0x0f)?.unwrap_or(0);
-    let lun = byte(config, "target_lun", 3)?.unwrap_or(0);
-    match byte(config, "target", 0xff)? {
-        // The BMC itself, as it is to ipmitool.
-        Some(0) => Ok(None),
-        Some(address) if address != BMC || transit.is_some() => Ok(Some(Target {
-            address,
-            lun,
-            channel,
-            transit: transit.map(|address| Transit { address, channel: transit_channel }),
-        })),
-        Some(_) => Ok(None),
-        None => {
-            let given = ["target_channel", "target_lun", "transit", "transit_channel"].into_iter();
-            match given.clone().find(|name| config.is_given(name)) {
-                Some(name) => Err(unusable(name, "it needs a target".to_owned())),
-                None => Ok(None),
-            }
-        }
+    let address_of = |name| Ok(byte(config, name, 0xff)?.filter(|byte| ![0, 0x20].contains(byte)));
+    let number_of = |name, most| Ok(byte(config, name, most)?.unwrap_or(0));
+    let (address, transit) = (address_of("target")?, address_of("transit")?);
+    let transit_channel = number_of("transit_channel", 0x0f)?;
+    let (channel, lun) = (number_of("target_channel", 0x0f)?, number_of("target_lun", 3)?);
+    let Some(address) = address else {
+        let mut place = ["target_channel", "target_lun", "transit", "transit_channel"].into_iter();
+        return match place.find(|name| config.is_given(name)) {
+            Some(name) => Err(unusable(name, "it needs a target behind the BMC".to_owned())),
+            None => Ok(None),
+        };
+    };
+    if transit == Some(address) {
+        // Nobody could tell whose answer it is.
+        return Err(unusable("transit", "it is the address of the target, too".to_owned()));
     }
+    let transit = transit.map(|address| Transit { address, channel: transit_channel });
+    Ok(Some(Target { address, lun, channel, transit }))
 }
 
 /// A small number.
@@ -264,8 +262,16 @@ mod tests {
         assert_eq!(session(&place).unwrap().target, Some(expected));
         for (name, value) in &place[1..] {
             let error = session(&[(name, value)]).unwrap_err();
-            assert_eq!(error, format!("{name}: it needs a target"));
+            assert_eq!(error, format!("{name}: it needs a target behind the BMC"));
         }
+        for itself in ["0", "0x20"] {
+            let error = session(&[("target", itself), ("transit", "0x82")]).unwrap_err();
+            assert_eq!(error, "transit: it needs a target behind the BMC");
+        }
+        let error = session(&[("target", "0x82"), ("transit", "0x82")]).unwrap_err();
+        assert_eq!(error, "transit: it is the address of the target, too");
+        let target = session(&[("target", "0x30"), ("transit", "0")]).unwrap().target;
+        assert_eq!(target, Some(Target::on_ipmb(0x30)));
         for (name, value) in [("target_channel", "16"), ("target_lun", "4")] {
             assert!(session(&[("target", "0x30"), (name, value)]).is_err(), "{name}");
         }
