@@ -131,7 +131,7 @@ pub struct LoggedIn {
     /// What protects the session.
     pub protection: Protection,
     /// The level at which commands are given: the one asked for, unless the BMC needs
-    /// [`Quirk::SetPrivilege`](crate::Quirk::SetPrivilege).
+    /// [`Quirk::SetPrivilege`].
     pub privilege: Privilege,
     /// The BMC's GUID (IPMI 2.0 §13.21), by which it can be told from another one; vouched for by the password. Some BMCs
     /// have all zeros; IPMI 1.5 tells none.
