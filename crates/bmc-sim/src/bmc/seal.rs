@@ -131,10 +131,16 @@ impl Seal20 {
         }
     }
 
-    /// RAKP 4 once more, if this is the RAKP 3 that it answered.
+    /// RAKP 4 once more, if this is the RAKP 3 that it answered; some consoles give a repetition a tag of its own.
     pub(super) fn repeated_rakp4(&self, request: &Rakp3) -> Option<Rakp4> {
         let (rakp3, rakp4) = &self.login;
-        (rakp3 == request).then(|| rakp4.clone())
+        let is_repeated = *rakp3 == Rakp3 { tag: rakp3.tag, ..request.clone() };
+        is_repeated.then(|| match rakp4.clone() {
+            Rakp4::Accepted { console_session_id, code, .. } => {
+                Rakp4::Accepted { tag: request.tag, console_session_id, code }
+            }
+            refused @ Rakp4::Refused { .. } => refused,
+        })
     }
 
     fn open(&mut self, packet: &Packet20, config: &Config) -> Option<RequestMessage> {
