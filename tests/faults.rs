@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bmc_sim::{Config, EventKind, Ipmi15, NetworkConfig, Power, Protection, User};
 use ipmi_lan::command::PowerControl;
-use ipmi_lan::{AuthenticationType, CipherSuite, Kg, Privilege};
+use ipmi_lan::{AuthenticationType, CipherSuite, Kg, Privilege, Quirk, QuirkSet};
 
 use crate::support::agent::{Agent, Run};
 use crate::support::proxy::Proxy;
@@ -96,9 +96,12 @@ fn a_disabled_user_and_a_full_bmc_are_told_apart() {
 
 #[test]
 fn a_busy_bmc_is_asked_again() {
-    for action in ["status", "monitor", "off", "reboot"] {
-        let bmc = Sim::start_with(|config| config.faults.busy_answers = 2);
-        let run = run(&bmc, &[&format!("action={action}")]);
+    for (version, action) in in_both_versions(["status", "monitor", "off", "reboot"]) {
+        let bmc = Sim::start_with(|config| {
+            both_versions(config);
+            config.faults.busy_answers = 2;
+        });
+        let run = run(&bmc, &[version, &format!("action={action}")]);
         assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{action}: {run:#?}");
         assert_eq!(bmc.sessions(), (1, 1));
     }
@@ -168,13 +171,16 @@ fn a_bmc_that_falls_silent_after_power_off_leaves_no_success() {
 
 #[test]
 fn a_lost_acknowledgement_does_no_harm() {
-    for (lost, lines, printed) in [
+    for (version, (lost, lines, printed)) in in_both_versions([
         (PowerControl::PowerDown, &["action=off"][..], "Success: Powered OFF\n"),
         (PowerControl::PowerUp, &["action=reboot"], "Success: Rebooted\n"),
         (PowerControl::PowerCycle, &["action=reboot", "method=cycle"], "Success: Rebooted\n"),
-    ] {
-        let bmc = Sim::start_with(|config| config.faults.drop_acknowledgement_of = Some(lost));
-        let run = run(&bmc, lines);
+    ]) {
+        let bmc = Sim::start_with(|config| {
+            both_versions(config);
+            config.faults.drop_acknowledgement_of = Some(lost);
+        });
+        let run = agent(&bmc, lines).lines([version]).run();
         run.expect(0, printed);
         assert_eq!(run.stderr, "");
         assert!(bmc.happened().contains(&EventKind::AcknowledgementLost));
@@ -186,22 +192,22 @@ fn a_lost_acknowledgement_does_no_harm() {
 
 #[test]
 fn whichever_answer_is_lost_a_reboot_is_carried_out_once() {
-    let reboot_without = |lost: usize| {
-        let bmc = Sim::start();
+    let reboot_without = |version: &str, lost: usize| {
+        let bmc = Sim::start_with(both_versions);
         let mut answers = 0;
         let proxy = Proxy::start(bmc.address(), move |genuine| {
             answers += 1;
             if answers == lost { Vec::new() } else { vec![genuine.to_vec()] }
         });
-        let run = agent(&bmc, &["action=reboot"]).lines(proxy.lines()).run();
+        let run = agent(&bmc, &["action=reboot", version]).lines(proxy.lines()).run();
         run.expect(0, "Success: Rebooted\n");
-        assert_eq!(run.stderr, "", "without answer {lost}");
+        assert_eq!(run.stderr, "", "{version}, without answer {lost}");
         assert_eq!(bmc.power(), Power::On);
         assert_eq!(bmc.commands(), [PowerControl::PowerDown, PowerControl::PowerUp]);
     };
     std::thread::scope(|scope| {
-        for lost in 1..=13 {
-            scope.spawn(move || reboot_without(lost));
+        for (version, lost) in in_both_versions(std::array::from_fn::<_, 13, _>(|n| n + 1)) {
+            scope.spawn(move || reboot_without(version, lost));
         }
     });
 }
@@ -209,7 +215,7 @@ fn whichever_answer_is_lost_a_reboot_is_carried_out_once() {
 /// Each answer takes 1.5 s; the login starts anew until its answers are waited for long enough.
 #[test]
 fn a_login_that_takes_more_than_four_seconds_is_followed_by_its_command() {
-    for version in ["lanplus=1", "lanplus=0"] {
+    for version in VERSIONS {
         let bmc = Sim::start_with(both_versions);
         let delay = Duration::from_millis(750);
         let link = bmc.link(NetworkConfig { delay, ..NetworkConfig::default() });
@@ -225,12 +231,41 @@ fn a_login_that_takes_more_than_four_seconds_is_followed_by_its_command() {
 /// Some BMCs forget their sessions when they switch power.
 #[test]
 fn a_session_that_the_bmc_forgot_is_opened_again() {
-    let bmc = Sim::start_with(|config| config.session_idle_timeout = Duration::from_millis(700));
-    let run = run(&bmc, &["action=off", "stonith_status_sleep=1", "power_wait=1"]);
-    run.expect(0, "Success: Powered OFF\n");
-    assert_eq!(run.stderr, "");
-    assert_eq!(bmc.commands(), [PowerControl::PowerDown]);
-    assert_eq!(bmc.sessions(), (2, 1), "{:?}", bmc.happened());
+    for version in VERSIONS {
+        let bmc = Sim::start_with(|config| {
+            both_versions(config);
+            config.session_idle_timeout = Duration::from_millis(700);
+        });
+        let run = run(&bmc, &["action=off", "stonith_status_sleep=1", "power_wait=1", version]);
+        run.expect(0, "Success: Powered OFF\n");
+        assert_eq!(run.stderr, "");
+        assert_eq!(bmc.commands(), [PowerControl::PowerDown]);
+        assert_eq!(bmc.sessions(), (2, 1), "{:?}", bmc.happened());
+    }
+}
+
+/// One that it notices by itself, and one that weakens the login.
+#[test]
+fn workarounds_are_applied_as_the_user_says() {
+    let status = |quirk: Quirk, lines: &[&str]| {
+        let bmc = Sim::start_with(|config| {
+            config.ipmi15 = Some(Ipmi15::new([AuthenticationType::Md5]));
+            config.quirks = QuirkSet::NONE.with(quirk);
+        });
+        let lines = [&["action=status", "lanplus=0", "verbose_level=1"], lines].concat();
+        let run = run(&bmc, &[&lines[..], &["login_timeout=1", "power_timeout=5"]].concat());
+        let in_use = run.stderr.split("workarounds in use: ").nth(1);
+        (run.code, in_use.map(|names| names.lines().next().unwrap().to_owned()))
+    };
+    let found = (Some(0), Some("endianseq".to_owned()));
+    assert_eq!(status(Quirk::EndianSeq, &[]), found);
+    assert_eq!(status(Quirk::EndianSeq, &["workarounds=endianseq"]), found);
+    for forbidden in ["workarounds=-endianseq", "workarounds=none"] {
+        assert_eq!(status(Quirk::EndianSeq, &[forbidden]).0, Some(1));
+    }
+    assert_eq!(status(Quirk::NoAuthCodeCheck, &[]).0, Some(1));
+    let named = status(Quirk::NoAuthCodeCheck, &["workarounds=none,noauthcodecheck"]);
+    assert_eq!(named, (Some(0), Some("noauthcodecheck".to_owned())));
 }
 
 #[test]
@@ -331,15 +366,15 @@ fn a_diagnostic_interrupt_is_sent_once() {
 
 #[test]
 fn one_session_and_few_datagrams_serve_an_action() {
-    for (lines, most) in [
+    for (version, (lines, most)) in in_both_versions([
         (&["action=status"][..], 14),
         (&["action=monitor"], 14),
         (&["action=off", "power_wait=0"], 20),
         (&["action=reboot", "power_wait=0"], 26),
         (&["action=list"], 0),
-    ] {
-        let bmc = Sim::start();
-        assert_eq!(run(&bmc, lines).code, Some(0));
+    ]) {
+        let bmc = Sim::start_with(both_versions);
+        assert_eq!(agent(&bmc, lines).lines([version]).run().code, Some(0));
         let counts = bmc.datagrams();
         assert!(counts.received + counts.sent <= most, "{lines:?}: {counts:?}");
         let sessions = usize::from(most > 0);
@@ -375,9 +410,12 @@ fn a_cycle_takes_one_session_to_the_end() {
 
 #[test]
 fn a_signal_ends_the_agent_with_a_failure_and_closes_the_session() {
-    for signal in ["TERM", "INT", "HUP"] {
-        let bmc = Sim::start_with(|config| config.faults.ignore_power_off = true);
-        let agent = agent(&bmc, &["action=reboot"]).start();
+    for (version, signal) in in_both_versions(["TERM", "INT", "HUP"]) {
+        let bmc = Sim::start_with(|config| {
+            both_versions(config);
+            config.faults.ignore_power_off = true;
+        });
+        let agent = agent(&bmc, &["action=reboot", version]).start();
         bmc.wait_for(|event| matches!(event, EventKind::ChassisControl { .. }));
         agent.signal(signal);
         let run = agent.finish();
@@ -411,6 +449,14 @@ fn run(bmc: &Sim, lines: &[&str]) -> Run {
 
 fn cycle(bmc: &Sim, lines: &[&str]) -> Run {
     agent(bmc, &["action=reboot", "method=cycle"]).lines(lines).run()
+}
+
+const VERSIONS: [&str; 2] = ["lanplus=1", "lanplus=0"];
+
+fn in_both_versions<C: Copy, const N: usize>(
+    cases: [C; N],
+) -> impl Iterator<Item = (&'static str, C)> {
+    VERSIONS.into_iter().flat_map(move |version| cases.map(|case| (version, case)))
 }
 
 /// Sessions of IPMI 1.5, too.

@@ -57,6 +57,17 @@ fn each_action_on_the_command_line_does_and_says_the_same() {
 }
 
 #[test]
+fn each_action_in_ipmi_1_5_does_and_says_the_same() {
+    for auth in ["auth=", "auth=md5"] {
+        check_actions(ACTIONS, |lines, action| {
+            let lines = lines.into_iter().filter(|line| !line.starts_with("cipher="));
+            let action = format!("action={action}");
+            Agent::ours().lines(lines).lines(["lanplus=0", auth, &action])
+        });
+    }
+}
+
+#[test]
 fn every_spelling_of_the_command_line_is_understood() {
     let spellings: [fn(&IpmiSim, &str) -> String; 5] = [
         |bmc, action| {
@@ -156,10 +167,58 @@ fn validate_all_checks_parameters_and_sends_nothing() {
         ("privlvl=root", "--privlvl"),
         ("power_timeout=soon", "--power-timeout"),
         ("method=hammer", "--method"),
+        ("auth=kerberos", "--auth"),
+        ("target=0x100", "target: this is no number from 0 to 0xff"),
+        ("target_channel=1", "target_channel: it needs a target"),
+        ("target=0x30\ntarget_channel=16", "target_channel: this is no number from 0 to 0x0f"),
+        ("target=0x30\ntarget_lun=4", "target_lun: this is no number from 0 to 0x03"),
+        ("transit=0x30", "transit: it needs a target"),
+        ("workarounds=idzeroo", "a name that is none of authcap, nochecksumcheck, idzero"),
+        ("workarounds=idzero;tag0", "workarounds: "),
+        ("workarounds=-", "workarounds: "),
     ] {
         Agent::ours().lines(lines()).lines([line]).run().expect_failure(words);
     }
     assert_eq!(bmc.datagrams().received, 0);
+}
+
+#[test]
+fn good_parameters_are_good_in_any_spelling() {
+    let bmc = Sim::start();
+    for line in [
+        "auth=MD5",
+        "target=0x30",
+        "target=48\ntarget_channel=0xf\ntarget_lun=3\ntransit=0x82\ntransit_channel=0",
+        "workarounds=",
+        "workarounds=none",
+        "workarounds=idzero",
+        "workarounds=-idzero, NoSlot,,None ",
+    ] {
+        let lines = bmc.lines().into_iter().chain(["action=validate-all".to_owned()]);
+        let run = Agent::ours().lines(lines).lines([line]).run();
+        run.expect(0, "");
+        assert_eq!(run.stderr, "", "{line}");
+    }
+    assert_eq!(bmc.datagrams().received, 0);
+}
+
+#[test]
+fn what_weakens_a_login_is_warned_of() {
+    let bmc = Sim::start();
+    for (lines, warning) in [
+        ("lanplus=0\nauth=none", "auth=none: in IPMI 1.5 anybody on the network can answer"),
+        ("lanplus=0\nauth=password", "auth=password: in IPMI 1.5 anybody on the network can read"),
+        ("workarounds=noauthcodecheck", "workaround noauthcodecheck: somebody without the"),
+        ("workarounds=supermicro", "workaround supermicro: somebody without the password"),
+        ("workarounds=idzero,quanta", "workaround quanta: somebody without the password can"),
+        ("cipher=1", "cipher suite 1 authenticates no packet: anybody on the network can answer"),
+    ] {
+        let lines = bmc.lines().into_iter().chain([lines.to_owned()]);
+        let run = Agent::ours().lines(lines).lines(["action=validate-all"]).run();
+        run.expect(0, "");
+        let [line] = Vec::from_iter(run.stderr.lines())[..] else { panic!("{run:#?}") };
+        assert!(line.contains(" WARNING: ") && line.contains(warning), "{line}");
+    }
 }
 
 #[test]
@@ -309,7 +368,8 @@ fn a_value_is_never_an_option() {
     for (line, words) in [
         (format!("ip=127.0.0.1 {injection}"), "cannot be resolved"),
         (format!("ipport={port} {injection}"), "--ipport is not a valid integer"),
-        (format!("cipher=3 {injection}"), "is no cipher suite"),
+        (format!("cipher=3 {injection}"), "not the number of a cipher suite"),
+        (format!("target=0x20 {injection}"), "target: this is no number"),
         (format!("auth=md5 {injection}"), "--auth is not a valid choice"),
         (format!("hexadecimal_kg=00 {injection}"), "hexadecimal_kg"),
         ("username=admin$(id)".to_owned(), "unauthorized name"),

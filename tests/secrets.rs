@@ -6,11 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use bmc_sim::{Config, Power, User};
-use ipmi_lan::Kg;
+use bmc_sim::{Config, Ipmi15, Power, User};
+use ipmi_lan::{AuthenticationType, Kg, Quirk, QuirkSet};
 use tempfile::TempDir;
 
 use crate::support::agent::Agent;
+use crate::support::proxy::Proxy;
 use crate::support::sim::Sim;
 
 const PASSWORD: &str = "Zx9kq7Wv3pTm8RbN2!";
@@ -66,6 +67,45 @@ fn no_failure_tells_a_secret_at_any_verbosity() {
     check_on_stdin(&stuck, &["verbose_level=5", "power_timeout=1", "action=reboot"]);
 }
 
+/// Where the password goes over the network in clear, it does not go into any log.
+#[test]
+fn no_log_tells_a_password_that_the_network_sees() {
+    // The longest that IPMI 1.5 can carry.
+    let password = &PASSWORD[..16];
+    let check = |kind: AuthenticationType, line: &str, known: &str, level: u8| {
+        let bmc = Sim::start_with(|config| {
+            config.users = vec![User::administrator("admin", known).unwrap()];
+            config.ipmi15 = Some(Ipmi15::new([kind]));
+            config.ipmi20 = false;
+            config.quirks = QuirkSet::NONE.with(Quirk::Quanta);
+        });
+        let proxy = Proxy::start(bmc.address(), |genuine| vec![genuine.to_vec()]);
+        let agent = Agent::ours().lines(bmc.lines()).lines(proxy.lines()).lines([
+            "lanplus=0",
+            "action=off",
+            &format!("password={password}"),
+            &format!("verbose_level={level}"),
+            line,
+        ]);
+        let said = check_in(agent, &tempfile::tempdir().unwrap());
+        let is_in_clear = [AuthenticationType::Password, AuthenticationType::Oem];
+        assert_eq!(proxy.was_told(password), is_in_clear.contains(&kind), "{said}");
+    };
+    std::thread::scope(|scope| {
+        for (kind, line) in [
+            (AuthenticationType::Password, "auth=password"),
+            (AuthenticationType::Oem, "workarounds=quanta"),
+            (AuthenticationType::Md5, "auth=md5"),
+            (AuthenticationType::Md2, "auth="),
+            (AuthenticationType::None, "auth=none"),
+        ] {
+            scope.spawn(move || LEVELS.for_each(|level| check(kind, line, password, level)));
+            // A wrong password takes its time.
+            scope.spawn(move || check(kind, line, "another", *LEVELS.end()));
+        }
+    });
+}
+
 #[test]
 fn a_secret_in_the_wrong_place_is_not_shown() {
     let bmc = Sim::start_with(two_key(|_| {}));
@@ -87,6 +127,11 @@ fn a_secret_in_the_wrong_place_is_not_shown() {
         format!("hexadecimal_kg={PASSWORD}"),
         format!("hexadecimal_kg={}{}", hexadecimal(PASSWORD), hexadecimal(PASSWORD)),
         format!("target=1\npassword={PASSWORD}"),
+        format!("target={PASSWORD}"),
+        format!("cipher={PASSWORD}"),
+        format!("auth={PASSWORD}"),
+        format!("workarounds={PASSWORD}"),
+        format!("workarounds=none,-{PASSWORD}"),
     ] {
         check_on_stdin(&bmc, &["verbose_level=5", "action=status", &line]);
         check_on_stdin(&bmc, &[&line]);

@@ -81,8 +81,10 @@ fn warn_of_authentication(kind: AuthenticationType) {
 
 fn workarounds(config: &AgentConfig) -> Result<Workarounds, ConfigError> {
     let text = config.text("workarounds").unwrap_or_default();
-    let workarounds =
-        Workarounds::parse(&text).map_err(|error| unusable("workarounds", error.to_string()))?;
+    let workarounds = Workarounds::parse(&text).map_err(|_| {
+        let known = Quirk::ALL.map(|quirk| quirk.facts().name).join(", ");
+        unusable("workarounds", format!("this has a name that is none of {known}"))
+    })?;
     for quirk in workarounds.forced().iter().filter(|quirk| quirk.facts().weakens) {
         log::warn!("workaround {quirk}: somebody without the password can answer for the BMC");
     }
@@ -120,8 +122,8 @@ fn byte(config: &AgentConfig, name: &'static str, most: u8) -> Result<Option<u8>
     match number(text.trim()) {
         Some(number) if number <= most => Ok(Some(number)),
         _ => {
-            let reason = format!("'{}' is no number from 0 to {most:#04x}", text.escape_debug());
-            Err(unusable(name, reason))
+            // Without the text, which may be a password in the wrong place; so in all messages.
+            Err(unusable(name, format!("this is no number from 0 to {most:#04x}")))
         }
     }
 }
@@ -164,7 +166,10 @@ fn unknown_suite(id: &str) -> String {
         "4" | "5" | "9" | "10" | "13" | "14" | "18" | "19" => {
             format!("suite {id} encrypts with xRC4, which is broken and not supported: use 17 or 3")
         }
-        _ => format!("'{}' is no cipher suite: use 17 or 3", id.escape_debug()),
+        number if number.len() <= 3 && number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!("'{number}' is no cipher suite: use 17 or 3")
+        }
+        _ => "this is not the number of a cipher suite: use 17 or 3".to_owned(),
     }
 }
 
@@ -239,7 +244,7 @@ mod tests {
             assert_eq!(address(itself), Ok(None), "{itself}");
         }
         for wrong in ["256", "-1", "0x", "08", "abc", "0x100", "3 0"] {
-            let error = format!("target: '{wrong}' is no number from 0 to 0xff");
+            let error = "target: this is no number from 0 to 0xff".to_owned();
             assert_eq!(address(wrong), Err(error));
         }
     }
