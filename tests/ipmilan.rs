@@ -191,7 +191,7 @@ fn good_parameters_are_good_in_any_spelling() {
         "target=48\ntarget_channel=0xf\ntarget_lun=3\ntransit=0x82\ntransit_channel=0",
         "workarounds=",
         "workarounds=none",
-        "workarounds=idzero",
+        "workarounds=tag0",
         "workarounds=-idzero, NoSlot,,None ",
     ] {
         let lines = bmc.lines().into_iter().chain(["action=validate-all".to_owned()]);
@@ -209,8 +209,9 @@ fn what_weakens_a_login_is_warned_of() {
         ("lanplus=0\nauth=none", "auth=none: in IPMI 1.5 anybody on the network can answer"),
         ("lanplus=0\nauth=password", "auth=password: in IPMI 1.5 anybody on the network can read"),
         ("workarounds=noauthcodecheck", "workaround noauthcodecheck: somebody without the"),
+        ("workarounds=idzero", "workaround idzero: where packets have no code, anybody can answer"),
         ("workarounds=supermicro", "workaround supermicro: somebody without the password"),
-        ("workarounds=idzero,quanta", "workaround quanta: somebody without the password can"),
+        ("workarounds=tag0,quanta", "workaround quanta: somebody without the password can"),
         ("cipher=1", "cipher suite 1 authenticates no packet: anybody on the network can answer"),
     ] {
         let lines = bmc.lines().into_iter().chain([lines.to_owned()]);
