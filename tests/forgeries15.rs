@@ -25,7 +25,7 @@ fn forged_answers_power_nothing_off_in_ipmi_1_5() {
         let bmc = Sim::start_with(disobedient);
         let proxy = Proxy::start(bmc.address(), forgery.in_front());
         for action in ["action=off", "action=reboot"] {
-            let run = agent(&bmc, &proxy).lines([IPMI_1_5, action, "power_timeout=1"]).run();
+            let run = agent(&bmc, &proxy).lines([IPMI_1_5, action, "power_timeout=3"]).run();
             run.expect_failure("timed out waiting to power OFF");
         }
         assert_eq!(bmc.power(), Power::On);
@@ -120,7 +120,7 @@ fn answers_of_an_earlier_session_are_not_believed_in_ipmi_1_5() {
         datagrams.push(genuine.to_vec());
         datagrams
     });
-    let off = agent(&bmc, &proxy).lines([IPMI_1_5, "action=off", "power_timeout=1"]).run();
+    let off = agent(&bmc, &proxy).lines([IPMI_1_5, "action=off", "power_timeout=3"]).run();
     off.expect_failure("timed out waiting to power OFF");
     assert_eq!(bmc.power(), Power::On);
 }
@@ -153,7 +153,7 @@ fn nobody_talks_a_session_out_of_its_codes() {
         datagrams
     });
     agent(&bmc, &proxy).lines([IPMI_1_5, "action=status"]).run().expect(0, "Status: ON\n");
-    let off = agent(&bmc, &proxy).lines([IPMI_1_5, "action=off", "power_timeout=1"]).run();
+    let off = agent(&bmc, &proxy).lines([IPMI_1_5, "action=off", "power_timeout=3"]).run();
     off.expect_failure("timed out waiting to power OFF");
     assert_eq!(bmc.protections(), [MD5; 2]);
 }
@@ -260,7 +260,7 @@ fn without_codes_only_what_fits_the_session_is_believed() {
             datagrams.push(genuine.to_vec());
             datagrams
         });
-        let off = agent(&bmc, &proxy).lines([IPMI_1_5, "action=off", "power_timeout=1"]).run();
+        let off = agent(&bmc, &proxy).lines([IPMI_1_5, "action=off", "power_timeout=3"]).run();
         off.expect(1, "");
         assert!(off.stderr.contains("the BMC wants no authentication of packets"), "{off:#?}");
         assert_eq!(off.stderr.contains("power was still ON"), is_heard, "{off:#?}");
@@ -300,7 +300,7 @@ fn without_codes_only_the_bmcs_address_is_heard() {
         None => Vec::new(),
     };
     let off = |proxy: &Proxy| {
-        let lines = [IPMI_1_5, "action=off", "power_timeout=1"];
+        let lines = [IPMI_1_5, "action=off", "power_timeout=3"];
         agent(&bmc, proxy).lines(lines).run()
     };
     let elsewhere = Proxy::start_beside(bmc.address(), lie, |genuine| vec![genuine.to_vec()]);

@@ -42,8 +42,8 @@ fn a_machine_with_an_address_of_each_family_is_found_at_either() {
 
 #[test]
 fn another_bmc_that_takes_over_the_address_is_not_believed() {
-    let first = Sim::start_with(|config| config.faults.ignore_power_off = true);
-    let address = first.address().to_string();
+    let address = format!("127.0.0.1:{}", free_port());
+    let first = Sim::start_at(&address, |config| config.faults.ignore_power_off = true);
     let running = Agent::ours().lines(first.lines()).lines(["action=off"]).start();
     first.wait_for(|event| matches!(event, EventKind::ChassisControl { .. }));
     drop(first);

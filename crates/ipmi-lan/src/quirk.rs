@@ -254,7 +254,7 @@ impl Quirk {
             },
             Self::SetPrivilege => QuirkFacts {
                 name: "setprivilege",
-                hardware: "reported of Cisco UCS; pyghmi does so for all",
+                hardware: "said of Cisco UCS, without a record of what it answers; pyghmi does so for all",
                 source: "pyghmi, session.py",
                 recognised: Some(
                     "Set Session Privilege Level administrator is refused with 80h or 81h",
