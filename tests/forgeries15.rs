@@ -373,12 +373,16 @@ impl Forgery {
         Self::Foreign,
     ];
 
-    /// Puts the forgery in front of each answer: "power is off", for every request that may be waiting.
+    /// Puts the forgery in front of each answer: "power is off", to the request that was answered and to its neighbours.
     fn in_front(self) -> impl FnMut(&[u8]) -> Vec<Vec<u8>> + Send + 'static {
         move |genuine| {
-            let packet =
-                in_session(genuine).unwrap_or_else(|| Packet15::sessionless(power_is_off(0)));
-            let mut datagrams: Vec<_> = (0..0x40).flat_map(|n| self.forge(&packet, n)).collect();
+            let Ok(Datagram::Ipmi15(packet)) = Datagram::parse(genuine) else {
+                return vec![genuine.to_vec()];
+            };
+            let answered = ResponseMessage::parse(&packet.payload).unwrap().sequence;
+            let requests = [63, 0, 1].map(|step| (answered + step) % 64);
+            let mut datagrams: Vec<_> =
+                requests.into_iter().flat_map(|request| self.forge(&packet, request)).collect();
             datagrams.push(genuine.to_vec());
             datagrams
         }
