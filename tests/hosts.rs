@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use bmc_sim::{EventKind, Power};
+use bmc_sim::{Config, EventKind, Ipmi15, Power};
+use ipmi_lan::AuthenticationType;
 use tempfile::TempDir;
 
 use crate::support::agent::{Agent, Run};
@@ -42,18 +43,27 @@ fn a_machine_with_an_address_of_each_family_is_found_at_either() {
 
 #[test]
 fn another_bmc_that_takes_over_the_address_is_not_believed() {
-    let address = format!("127.0.0.1:{}", free_port());
-    let first = Sim::start_at(&address, |config| config.faults.ignore_power_off = true);
-    let running = Agent::ours().lines(first.lines()).lines(["action=off"]).start();
-    first.wait_for(|event| matches!(event, EventKind::ChassisControl { .. }));
-    drop(first);
-    let second = Sim::start_at(&address, |config| {
-        config.guid = *b"another BMC 0001";
-        config.initial_power = Power::Off;
-    });
-    running.finish().expect_failure("another BMC answers there now");
-    assert_eq!(second.sessions(), (1, 1));
-    assert_eq!(second.commands(), []);
+    for version in ["lanplus=1", "lanplus=0"] {
+        let both = |config: &mut Config| {
+            config.ipmi15 = Some(Ipmi15::new([AuthenticationType::Md5]));
+        };
+        let address = format!("127.0.0.1:{}", free_port());
+        let first = Sim::start_at(&address, |config| {
+            both(config);
+            config.faults.ignore_power_off = true;
+        });
+        let running = Agent::ours().lines(first.lines()).lines(["action=off", version]).start();
+        first.wait_for(|event| matches!(event, EventKind::ChassisControl { .. }));
+        drop(first);
+        let second = Sim::start_at(&address, |config| {
+            both(config);
+            config.guid = *b"another BMC 0001";
+            config.initial_power = Power::Off;
+        });
+        running.finish().expect_failure("another BMC answers there now");
+        assert_eq!(second.sessions(), (1, 1), "{version}");
+        assert_eq!(second.commands(), []);
+    }
 }
 
 fn another_machine(address: &str) -> Sim {

@@ -61,6 +61,7 @@
 //! | Get Device ID | [`command::GetDeviceId`] | §20.1 |
 //! | Send Message | [`command::SendMessage`], used for a [`Target`] | §22.7 |
 //! | Get Channel Authentication Capabilities | [`command::GetChannelAuthenticationCapabilities`] | §22.13 |
+//! | Get System GUID | [`command::GetSystemGuid`] | §22.14 |
 //! | Get Channel Cipher Suites | [`command::GetChannelCipherSuites`] | §22.15 |
 //! | Get Session Challenge | [`command::GetSessionChallenge`] | §22.16 |
 //! | Activate Session | [`command::ActivateSession`] | §22.17 |

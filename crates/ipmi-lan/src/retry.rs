@@ -24,7 +24,7 @@ pub struct RetryPolicy {
     /// challenge.
     pub transmissions_per_activation: u32,
     /// How many challenges of IPMI 1.5 are taken up before the password is held to be wrong: BMCs drop those without a
-    /// word. Ten (6 s): on a link that loses 30 % each way every third attempt fails.
+    /// word. Ten (6 s): on a link that loses 30 % each way every third attempt fails. Four, where nothing else was lost.
     pub activations: u32,
     /// A BMC that has not answered anything for so long is not there.
     pub silence: Duration,

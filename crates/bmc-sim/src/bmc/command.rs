@@ -4,8 +4,8 @@ use std::time::Instant;
 use ipmi_lan::command::{
     ActivateSession, AuthenticationCapabilities, ChassisControl, ChassisStatus, CipherSuiteChunk,
     CloseSession, Command, DeviceId, GetChannelAuthenticationCapabilities, GetChannelCipherSuites,
-    GetChassisStatus, GetDeviceId, GetSessionChallenge, GetSystemRestartCause, PowerControl,
-    SendMessage, SetSessionPrivilegeLevel,
+    GetChassisStatus, GetDeviceId, GetSessionChallenge, GetSystemGuid, GetSystemRestartCause,
+    PowerControl, SendMessage, SetSessionPrivilegeLevel,
 };
 use ipmi_lan::wire::{Address, RequestMessage, ResponseMessage, WireError};
 use ipmi_lan::{AuthenticationTypes, CompletionCode, Privilege, Quirk};
@@ -62,6 +62,7 @@ pub(super) enum Request {
     ChassisStatus,
     ChassisControl(PowerControl),
     RestartCause,
+    SystemGuid,
     SendMessage(SendMessage),
 }
 
@@ -108,6 +109,7 @@ impl Request {
             (ChassisControl::NETWORK_FUNCTION, ChassisControl::NUMBER) => {
                 parsed(message, |ChassisControl(control)| Self::ChassisControl(control))
             }
+            (GetSystemGuid::NETWORK_FUNCTION, GetSystemGuid::NUMBER) => Ok(Self::SystemGuid),
             (GetSystemRestartCause::NETWORK_FUNCTION, GetSystemRestartCause::NUMBER) => {
                 Ok(Self::RestartCause)
             }
@@ -126,9 +128,11 @@ impl Request {
             | Self::SessionChallenge(_)
             | Self::ActivateSession
             | Self::CloseSession(_) => Privilege::Callback,
-            Self::DeviceId | Self::SetPrivilege(_) | Self::ChassisStatus | Self::RestartCause => {
-                Privilege::User
-            }
+            Self::DeviceId
+            | Self::SetPrivilege(_)
+            | Self::ChassisStatus
+            | Self::RestartCause
+            | Self::SystemGuid => Privilege::User,
             // With less it may pass on to the system interface only, which nobody needs here.
             Self::ChassisControl(_) | Self::SendMessage(_) => Privilege::Operator,
         }
@@ -146,6 +150,7 @@ impl Request {
             Self::ChassisStatus => GetChassisStatus::NAME,
             Self::ChassisControl(_) => ChassisControl::NAME,
             Self::RestartCause => GetSystemRestartCause::NAME,
+            Self::SystemGuid => GetSystemGuid::NAME,
             Self::SendMessage(_) => SendMessage::NAME,
         }
     }

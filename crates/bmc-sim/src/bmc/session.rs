@@ -167,6 +167,7 @@ impl ActiveSession {
             Request::ChassisStatus => system.chassis_status(),
             Request::ChassisControl(control) => system.chassis_control(now, control),
             Request::RestartCause => system.restart_cause(),
+            Request::SystemGuid => Ok(system.config.guid.to_vec()),
             // It has more than one answer, and is not carried out here.
             Request::SendMessage(_) => Err(CompletionCode::INVALID_COMMAND),
         }

@@ -5,6 +5,30 @@ use crate::wire::{NetworkFunction, Reader, WireError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GetDeviceId;
 
+/// Get System GUID (IPMI 2.0 §22.14): that of the machine, which RAKP 2 tells too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GetSystemGuid;
+
+impl Command for GetSystemGuid {
+    const NAME: &'static str = "Get System GUID";
+    const NETWORK_FUNCTION: NetworkFunction = NetworkFunction::APPLICATION;
+    const NUMBER: u8 = 0x37;
+    /// The GUID's bytes as they are on the wire.
+    type Response = [u8; 16];
+
+    fn to_data(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn from_data(_: &[u8]) -> Result<Self, WireError> {
+        Ok(Self)
+    }
+
+    fn parse_response(&self, data: &[u8]) -> Result<[u8; 16], WireError> {
+        Reader::new("Get System GUID response", data).array()
+    }
+}
+
 /// Who the BMC is (IPMI 2.0 §20.1, table 20-2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeviceId {

@@ -12,7 +12,7 @@ pub use chassis::{
     ChassisControl, ChassisStatus, GetChassisStatus, GetSystemRestartCause, PowerControl,
     RestartCause,
 };
-pub use device::{DeviceId, GetDeviceId};
+pub use device::{DeviceId, GetDeviceId, GetSystemGuid};
 pub use session::{
     AuthenticationCapabilities, CipherSuiteChunk, CloseSession,
     GetChannelAuthenticationCapabilities, GetChannelCipherSuites, SetSessionPrivilegeLevel,

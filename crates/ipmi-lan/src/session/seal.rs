@@ -186,6 +186,8 @@ pub(super) struct Seal15 {
     window: ReceiveWindow,
     workarounds: Workarounds,
     quirks: QuirkSet,
+    /// Whether a number has come as it should be.
+    has_plain_numbers: bool,
     /// Whether the BMC may need codes after all: see [`Seal::try_otherwise`].
     tries_codes: bool,
 }
@@ -203,6 +205,7 @@ impl Seal15 {
             window: ReceiveWindow::for_ipmi15(first_outbound_sequence),
             workarounds,
             quirks,
+            has_plain_numbers: false,
             tries_codes: false,
         }
     }
@@ -274,9 +277,11 @@ impl Seal15 {
             return self.window.accept(sequence.swap_bytes());
         }
         if self.window.accept(sequence) {
+            self.has_plain_numbers = true;
             return true;
         }
         let is_swapped = is_genuine
+            && !self.has_plain_numbers
             && self.workarounds.finds(Quirk::EndianSeq)
             && self.window.accept(sequence.swap_bytes());
         if is_swapped {

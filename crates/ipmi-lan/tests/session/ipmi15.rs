@@ -176,8 +176,8 @@ fn a_wrong_password_is_not_answered_and_ends_in_a_few_seconds() {
         let Error::NoAnswer(no_answer) = &error else { panic!("{error}") };
         assert_eq!(no_answer.step, Step::ActivateSession);
         assert!(no_answer.heard_before);
-        assert_eq!(no_answer.transmissions, 20);
-        assert!(pair.elapsed() < 8 * SECOND, "{:?}", pair.elapsed());
+        assert_eq!(no_answer.transmissions, 8);
+        assert!(pair.elapsed() < 3 * SECOND, "{:?}", pair.elapsed());
     }
 }
 

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use bmc_sim::{Config, Ipmi15};
 use ipmi_lan::command::{ActivateSession, Command, GetChassisStatus, SendMessage};
+use ipmi_lan::crypto::Codes15;
 use ipmi_lan::session::{Delivery, Output, Request, SessionConfig};
 use ipmi_lan::wire::{Authentication15, Datagram, Packet15, PayloadType, ResponseMessage};
 use ipmi_lan::{
-    AuthenticationType, CipherSuite, CompletionCode, Error, Privilege, Protocol, Quirk, QuirkSet,
-    RetryPolicy, Target, Workarounds,
+    AuthenticationType, CipherSuite, CompletionCode, Error, Password, Privilege, Protection,
+    Protocol, Quirk, QuirkSet, RetryPolicy, Target, Workarounds,
 };
 
 use crate::pair::{
@@ -296,5 +297,28 @@ fn words_for_workarounds_are_read_in_any_case() {
     for wrong in ["-none", "icst", "icts sun20"] {
         let error = Workarounds::parse(wrong).unwrap_err().to_string();
         assert!(error.contains("is no workaround; there are authcap, "), "{error}");
+    }
+}
+
+/// A recorded one, say, of another BMC with the same user and password that wants no codes for the rest of the session.
+#[test]
+fn an_answer_to_activate_session_with_a_right_code_of_another_time_is_not_believed() {
+    for kind in [AuthenticationType::Md5, AuthenticationType::Md2] {
+        let codes = Codes15::new(kind, &Password::new("right password").unwrap());
+        let network = changing(ActivateSession::NUMBER, move |datagram, mut message| {
+            let Datagram::Ipmi15(packet) = datagram else { panic!() };
+            message.data[0] = AuthenticationType::None.bits();
+            let stale = [0, 1, packet.sequence - 1000, packet.sequence + 1000]
+                .map(|sequence| codes.seal(packet.session_id, sequence, message.to_bytes()));
+            let mut delivered: Delivered = stale
+                .map(|packet| (MILLISECOND, Datagram::Ipmi15(packet).to_bytes()))
+                .into_iter()
+                .collect();
+            delivered.push((2 * MILLISECOND, datagram.to_bytes()));
+            delivered
+        });
+        let mut pair = Pair::with(config15(kind), bmc15(kind), 7, network);
+        assert_eq!(pair.log_in().unwrap().protection, Protection::Ipmi15(kind));
+        assert_eq!(pair.sent.len(), 4);
     }
 }

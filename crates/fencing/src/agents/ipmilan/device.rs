@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ipmi_lan::command::{
-    ChassisControl, Command, GetChassisStatus, GetSystemRestartCause, PowerControl, RestartCause,
+    ChassisControl, Command, GetChassisStatus, GetSystemGuid, GetSystemRestartCause, PowerControl,
+    RestartCause,
 };
 use ipmi_lan::session::{Delivery, SessionConfig};
 use ipmi_lan::{AuthenticationType, Client, Error, LoggedIn, NoAnswer, Protection, Quirk, resolve};
@@ -20,6 +21,9 @@ const SESSION_LOST_AFTER: Duration = Duration::from_secs(4);
 /// How long a power cycle may go unacknowledged. Short, because while it is waited for nobody watches, and power may
 /// be off for no more than a second.
 const CYCLE_ACKNOWLEDGED_AFTER: Duration = Duration::from_millis(500);
+
+/// How long the GUID, without which fencing goes on, is waited for.
+const GUID_ANSWERED_AFTER: Duration = Duration::from_secs(2);
 
 /// Makes the device that a configuration describes; connects nothing.
 pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError> {
@@ -43,7 +47,7 @@ struct Bmc {
     /// Where to log in; only the one that answered, once one has. What another machine says of its power is no answer.
     addresses: Vec<SocketAddr>,
     /// Who answered the first login of this operation, as far as that can be told.
-    guid: Option<[u8; 16]>,
+    guid: Option<Option<[u8; 16]>>,
     client: Option<Client>,
 }
 
@@ -212,9 +216,20 @@ impl Bmc {
         address: SocketAddr,
         logged_in: LoggedIn,
     ) -> Result<(), DeviceError> {
-        // IPMI 1.5 tells none.
-        let is_other = self.guid.zip(logged_in.bmc_guid).is_some_and(|(one, other)| one != other);
-        self.guid = self.guid.or(logged_in.bmc_guid);
+        let is_first = self.guid.is_none();
+        let guid = match logged_in.bmc_guid {
+            Some(guid) => Some(guid),
+            // A login by IPMI 1.5 tells none.
+            None => self.ask_for_guid().await,
+        };
+        let guid = guid.filter(|guid| *guid != [0; 16]);
+        if !is_first && guid.is_none() {
+            log::warn!(
+                "{address}: logged in again, and the BMC does not tell whether it is the same"
+            );
+        }
+        let is_other = self.guid.flatten().zip(guid).is_some_and(|(one, other)| one != other);
+        self.guid = Some(self.guid.flatten().or(guid));
         if is_other {
             self.close().await;
             let reason =
@@ -223,6 +238,14 @@ impl Bmc {
         }
         self.log_login(address, &logged_in);
         Ok(())
+    }
+
+    /// The machine's GUID, if the BMC tells it within a moment.
+    async fn ask_for_guid(&mut self) -> Option<[u8; 16]> {
+        let until = Instant::now() + GUID_ANSWERED_AFTER;
+        let client = self.client.as_mut()?;
+        let guid = client.execute(&GetSystemGuid, Delivery::Repeated, until.into_std()).await;
+        guid.inspect_err(|error| log::debug!("{error}")).ok()
     }
 
     /// The error with what to try, in terms of this agent's parameters.

@@ -88,6 +88,10 @@ fn workarounds(config: &AgentConfig) -> Result<Workarounds, ConfigError> {
     for quirk in workarounds.forced().iter().filter(|quirk| quirk.facts().weakens) {
         log::warn!("workaround {quirk}: somebody without the password can answer for the BMC");
     }
+    if workarounds.forces(Quirk::I82571Spt) && !config.is_set("lanplus") {
+        let reason = "i82571spt is for IPMI 2.0: it needs lanplus=1".to_owned();
+        return Err(unusable("workarounds", reason));
+    }
     if workarounds.forces(Quirk::IdZero) {
         log::warn!("workaround idzero: where packets have no code, anybody can answer for the BMC");
     }

@@ -57,8 +57,13 @@ impl ExpectCapabilities {
         self.is_extended_refused = false;
     }
 
-    /// Whether the BMC answers the question of IPMI 1.5 only.
+    /// Whether the BMC answers the question of IPMI 1.5 only. Once or twice may be the network's doing.
     pub(super) fn is_of_ipmi15(&self) -> bool {
+        self.plain_answers >= Self::ENOUGH
+    }
+
+    /// Whether the BMC is there, though it has not answered all that it was asked.
+    pub(super) fn is_heard(&self) -> bool {
         self.plain_answers > 0
     }
 

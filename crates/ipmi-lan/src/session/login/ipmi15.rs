@@ -129,8 +129,24 @@ impl ExpectActivation {
         };
         match response.completion {
             CompletionCode::OK => self.accepted(context, packet, is_genuine, &response),
-            code => self.refused(context, packet, code, has_repeated),
+            code => {
+                // Without the code anybody could have sent it.
+                let is_doubtful = !is_genuine && self.codes.kind() != AuthenticationType::None;
+                self.refused(context, packet, code, has_repeated).doubted_if(is_doubtful)
+            }
         }
+    }
+
+    /// Whether the answer has the session sequence number that this login asked for, or the one before or behind it.
+    /// Number 0, as outside a session, is taken where the session goes on to prove itself.
+    fn is_fresh(&self, context: &Context, packet: &Packet15, keeps_codes: bool) -> bool {
+        const TOLERANCE: u32 = 2;
+        let is_near =
+            |number: u32| number.abs_diff(self.command.first_outbound_sequence) <= TOLERANCE;
+        let may_be_swapped = context.config.workarounds.finds(Quirk::EndianSeq);
+        is_near(packet.sequence)
+            || may_be_swapped && is_near(packet.sequence.swap_bytes())
+            || packet.sequence == 0 && keeps_codes
     }
 
     fn accepted(
@@ -154,8 +170,13 @@ impl ExpectActivation {
             || is_genuine && packet.session_id == activated.session_id
             || packet.session_id == 0
                 && allows_session_id_0(&context.config.workarounds, is_genuine);
-        let is_as_agreed = activated.authentication == self.codes.kind()
-            || activated.authentication == AuthenticationType::None;
+        let keeps_codes = activated.authentication == self.codes.kind();
+        let is_as_agreed = keeps_codes || activated.authentication == AuthenticationType::None;
+        // A recorded answer has a right code too, but not the number that was drawn for this login.
+        if asked_for_codes && !ignores_codes && !self.is_fresh(context, packet, keeps_codes) {
+            log::debug!("answer to Activate Session dropped: not of this login");
+            return Verdict::Stranger;
+        }
         if !is_of_login || !is_as_agreed || activated.session_id == 0 {
             return Verdict::Stranger;
         }

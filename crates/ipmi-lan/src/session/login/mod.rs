@@ -70,6 +70,8 @@ pub(super) struct Login {
     crossings: u32,
     /// Whether any message since the login last started was sent more than once.
     has_repeated: bool,
+    /// Whether any message but Activate Session was not answered at once, or one late.
+    has_lost: bool,
     /// The messages that were given up, unanswered, when the login started anew.
     given_up: Vec<Exchange>,
     /// Of the last message; each new message has the next.
@@ -117,6 +119,7 @@ impl Login {
             restarts: 0,
             crossings: 0,
             has_repeated: false,
+            has_lost: false,
             given_up: Vec::new(),
             tag,
             expect: Expect::capabilities(context, now),
@@ -169,6 +172,9 @@ impl Login {
         datagram: &Datagram,
     ) -> Progress {
         let verdict = self.judge(context, now, datagram);
+        if let Expect::Capabilities(_, expect) = &self.expect {
+            self.heard |= expect.is_heard();
+        }
         if matches!(verdict, Verdict::Stranger) {
             log::debug!("datagram dropped: not the answer awaited");
             self.note_foreign();
@@ -207,7 +213,13 @@ impl Login {
                 Progress::Continues(self)
             }
             Verdict::SuiteRefused(status) => self.propose_next_suite(context, now, status),
-            Verdict::StartAnew => self.start_anew(context, now),
+            Verdict::StartAnew => {
+                self.activations += u32::from(matches!(self.expect, Expect::Activation(..)));
+                if self.activations >= context.config.retry.activations {
+                    return self.give_up(context, now);
+                }
+                self.start_anew(context, now)
+            }
             Verdict::NeedsWorkaround(quirks, error) => {
                 self.work_around(context, now, quirks, error)
             }
@@ -279,7 +291,9 @@ impl Login {
             Expect::Privilege(active) => drop(active.handle_timeout(context, now)),
             expect => expect.repeat_if_due(context, now),
         }
-        self.has_repeated |= self.expect.sent().is_some_and(|sent| sent.count() > 1);
+        let has_repeated = self.expect.sent().is_some_and(|sent| sent.count() > 1);
+        self.has_repeated |= has_repeated;
+        self.has_lost |= has_repeated && !matches!(self.expect, Expect::Activation(..));
         Progress::Continues(self)
     }
 
@@ -311,7 +325,7 @@ impl Login {
                 self.wrong_codes += expect.wrong_codes;
                 // So many are no accident, and some BMCs lock users out who try too often.
                 let is_hopeless = self.wrong_codes >= 4;
-                if is_hopeless || self.activations >= context.config.retry.activations {
+                if is_hopeless || self.activations >= self.most_activations(&context.config.retry) {
                     return self.give_up(context, now);
                 }
             }
@@ -340,6 +354,12 @@ impl Login {
         }
     }
 
+    /// Where nothing else was lost, what is not answered is not lost either, and some BMCs lock users out who try too
+    /// often.
+    fn most_activations(&self, retry: &RetryPolicy) -> u32 {
+        if self.has_lost { retry.activations } else { retry.activations.min(4) }
+    }
+
     fn propose_another(&mut self) {
         if let [first, rest @ ..] = self.suites.as_slice() {
             self.suites = rest.iter().chain([first]).copied().collect();
@@ -351,7 +371,9 @@ impl Login {
         let answered = Exchange::of(datagram);
         let before = self.given_up.len();
         self.given_up.retain(|given_up| answered != Some(*given_up));
-        self.crossings += u32::from(self.given_up.len() < before);
+        let is_late = self.given_up.len() < before;
+        self.crossings += u32::from(is_late);
+        self.has_lost |= is_late;
     }
 
     /// Does what the first of these quirks needs that may be worked around and has not been yet.
