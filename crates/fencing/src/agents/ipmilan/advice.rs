@@ -172,6 +172,12 @@ pub(super) fn advice(error: &Error) -> Option<&'static str> {
             ..
         } => "the user may not log in at that level: try a lower privlvl",
         Error::LoginRefused { status, .. } if status.is_transient() => FULL,
+        Error::LoginRefused { status: RmcpPlusStatus::INVALID_INTEGRITY_CHECK, .. } => {
+            "the BMC computes another code: if workarounds forbids any, try without"
+        }
+        Error::AlgorithmsChanged => {
+            "something between here and the BMC may have changed the answer: try again, or name a suite with cipher"
+        }
         Error::WrongPassword => "check password and username",
         Error::WrongKg { kg_given: true } => "check hexadecimal_kg",
         Error::WrongKg { kg_given: false } => "the BMC has a Kg set, give it with hexadecimal_kg",
