@@ -2,4 +2,4 @@
 
 mod tls;
 
-pub use tls::Verification;
+pub use tls::{TlsFailure, TlsSetupError, Verification};
