@@ -24,6 +24,7 @@ mod ipmilan;
 mod lan;
 mod matrix;
 mod metadata;
+mod redfish_peers;
 mod secrets;
 mod support;
 mod workarounds;

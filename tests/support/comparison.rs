@@ -282,19 +282,25 @@ pub fn ours_called(name: &str) -> Agent {
     Agent::at(link)
 }
 
-/// Checks every case, a few at a time, and tells of all that fail.
+/// Checks every case, and tells of all that fail.
 #[track_caller]
 pub fn compare(cases: Vec<Case>) {
     assert_names_are_unique(&cases);
-    let left = Mutex::new(cases.into_iter());
+    check_all(cases, Case::check);
+}
+
+/// Checks every row of a table, a few at a time, and tells of all that fail.
+#[track_caller]
+pub fn check_all<T: Send>(rows: Vec<T>, check: impl Fn(&T) -> Result<(), String> + Sync) {
+    let left = Mutex::new(rows.into_iter());
     let failures = Mutex::new(Vec::new());
     let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
     thread::scope(|scope| {
         for _ in 0..Places::ALL {
             scope.spawn(|| {
-                while let Some(case) = next() {
+                while let Some(row) = next() {
                     let _place = PLACES.take();
-                    if let Err(failure) = case.check() {
+                    if let Err(failure) = check(&row) {
                         failures.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
                     }
                 }

@@ -1,8 +1,13 @@
 //! What the tests share: agents to run, and BMCs to run them against.
 
 pub mod agent;
+pub mod certificates;
 pub mod comparison;
 pub mod ipmi_sim;
+pub mod nginx;
 pub mod page;
 pub mod proxy;
+pub mod redfish_server;
 pub mod sim;
+pub mod simhall;
+pub mod sushy;

@@ -1,0 +1,119 @@
+//! What the foreign Redfish servers have in common: they are programs with a port and a folder.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// The user that all servers know, and its password.
+pub const USER: &str = "admin";
+pub const PASSWORD: &str = "secret";
+
+/// A Python server on a busy machine takes some seconds to begin.
+const LONGEST_START: Duration = Duration::from_secs(30);
+/// Who has not ended by then is killed.
+const LONGEST_STOP: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A running server, with a folder for its files. It is stopped when dropped.
+pub struct Process {
+    child: Child,
+    folder: TempDir,
+}
+
+impl Process {
+    /// Starts it in the folder, and comes back when it answers.
+    #[track_caller]
+    pub fn start(folder: TempDir, mut command: Command, answers: impl Fn() -> bool) -> Self {
+        let log = File::create(folder.path().join("log")).expect("a log");
+        let child = command
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log)
+            .spawn()
+            .expect("the server starts: run ./tests/run, which installs it");
+        let mut process = Self { child, folder };
+        let deadline = Instant::now() + LONGEST_START;
+        while !answers() {
+            let has_ended = process.child.try_wait().expect("a child can be waited for");
+            let is_late = Instant::now() > deadline;
+            assert!(has_ended.is_none() && !is_late, "{command:?}: {}", process.log());
+            thread::sleep(LOOK);
+        }
+        process
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Process {
+    /// Asks it to end first, so that it can end its own workers.
+    fn drop(&mut self) {
+        let id = self.child.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &id]).status();
+        let deadline = Instant::now() + LONGEST_STOP;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::sleep(LOOK);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Python with a program of the environment that `tests/run` makes of `tests/redfish-requirements.txt`.
+pub fn python(program: &str) -> Command {
+    let folder = folder_of("REDFISH_VENV");
+    let bin = Path::new(&folder).join("bin");
+    let mut command = Command::new(bin.join("python"));
+    command.arg(bin.join(program));
+    command
+}
+
+/// What `tests/run` says in an environment variable.
+pub fn folder_of(variable: &str) -> OsString {
+    std::env::var_os(variable)
+        .unwrap_or_else(|| panic!("{variable} is not set: run ./tests/run, which sets it"))
+}
+
+/// The body that a server gives for a GET, asked by curl. Empty when there is none.
+pub fn curl(url: &str) -> String {
+    let credentials = format!("{USER}:{PASSWORD}");
+    let output = Command::new("curl")
+        .args(["--silent", "--insecure", "--location", "--max-time", "10", "--user", &credentials])
+        .arg(url)
+        .output()
+        .expect("curl starts: run ./tests/run, which installs it");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The value of a string in a JSON text, where the name stands only once.
+pub fn string_in<'a>(json: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = json.split_once(&format!("\"{name}\""))?;
+    rest.split('"').nth(1)
+}
+
+/// A TCP port that nobody has now. Not one that the kernel would give to the next socket that asks for any, and not the
+/// same for two tests.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let offset = (std::process::id() % 100) as u16 * 100;
+    loop {
+        let port = 10_000 + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The emulator of sushy-tools, started for one test, with machines that are nothing but a state.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::process::Command;
+
+use super::certificates::Identity;
+use super::redfish_server::{Process, USER, curl, free_port, python, string_in};
+
+/// The program that speaks HTTP for the emulator.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Front {
+    /// Its own: closes the connection after each answer.
+    Own,
+    /// gunicorn: keeps connections.
+    Gunicorn,
+}
+
+/// A Redfish service by people who know nothing of us, with Basic authentication.
+pub struct Sushy {
+    _process: Process,
+    scheme: &'static str,
+    port: u16,
+    systems: Vec<String>,
+}
+
+/// bcrypt of [`PASSWORD`](super::redfish_server::PASSWORD), with the least work that there is.
+const HASH: &str = "$2b$04$qljdVFYp4QM370fPGVVzQO0BvXCp0Gd0L8uC8S0hNgXBeNEwt7F72";
+
+impl Sushy {
+    /// With these systems, all of them on. In clear, where it has no certificate.
+    pub fn start(front: Front, identity: Option<&Identity>, systems: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let port = free_port();
+        let config = folder.path().join("config.py");
+        let text = configuration(folder.path().to_str().expect("text"), port, identity, systems);
+        fs::write(&config, text).expect("its configuration");
+        fs::write(folder.path().join("users"), format!("{USER}:{HASH}\n")).expect("its users");
+        let mut command = match front {
+            Front::Own => python("sushy-emulator"),
+            Front::Gunicorn => gunicorn(port, identity),
+        };
+        command.env("SUSHY_EMULATOR_CONFIG", config);
+        let scheme = if identity.is_some() { "https" } else { "http" };
+        let root = format!("{scheme}://127.0.0.1:{port}/redfish/v1/");
+        let process = Process::start(folder, command, || curl(&root).contains("RedfishVersion"));
+        let systems = systems.iter().map(|&system| system.to_owned()).collect();
+        Self { _process: process, scheme, port, systems }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where others find it.
+    pub fn url(&self) -> String {
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
+    }
+
+    /// The path of a system's resource.
+    pub fn path(&self, system: &str) -> String {
+        let index = self.systems.iter().position(|known| known == system).expect("a system");
+        format!("/redfish/v1/Systems/{}", uuid(index))
+    }
+
+    /// The power state of a system by now, as curl sees it.
+    pub fn power(&self, system: &str) -> String {
+        let json = curl(&(self.url() + &self.path(system)));
+        string_in(&json, "PowerState").unwrap_or_else(|| panic!("a power state: {json}")).to_owned()
+    }
+}
+
+fn gunicorn(port: u16, identity: Option<&Identity>) -> Command {
+    let mut command = python("gunicorn");
+    command.args(["--worker-class", "gthread", "--threads", "8", "--keep-alive", "30"]).args([
+        "--graceful-timeout",
+        "1",
+        "--bind",
+        &format!("127.0.0.1:{port}"),
+    ]);
+    if let Some(identity) = identity {
+        command.arg("--certfile").arg(identity.certificate());
+        command.arg("--keyfile").arg(identity.key());
+    }
+    command.arg("sushy_tools.emulator.main:app");
+    command
+}
+
+/// The emulator draws how many seconds a change of power takes, from 1 to 11. Its configuration is a program, and has
+/// the lower end drawn each time.
+fn configuration(folder: &str, port: u16, identity: Option<&Identity>, systems: &[&str]) -> String {
+    let mut text = format!(
+        "import random\n\
+         random.randint = lambda low, high: low\n\
+         SUSHY_EMULATOR_LISTEN_IP = '127.0.0.1'\n\
+         SUSHY_EMULATOR_LISTEN_PORT = {port}\n\
+         SUSHY_EMULATOR_AUTH_FILE = '{folder}/users'\n\
+         SUSHY_EMULATOR_STATE_DIR = '{folder}'\n\
+         SUSHY_EMULATOR_FAKE_DRIVER = True\n\
+         SUSHY_EMULATOR_FAKE_SYSTEMS = [\n"
+    );
+    for (index, system) in systems.iter().enumerate() {
+        let uuid = uuid(index);
+        let _ = writeln!(
+            text,
+            "    {{'uuid': '{uuid}', 'name': '{system}', 'power_state': 'On', 'nics': []}},"
+        );
+    }
+    text.push_str("]\n");
+    if let Some(identity) = identity {
+        let (certificate, key) = (identity.certificate(), identity.key());
+        let _ = writeln!(text, "SUSHY_EMULATOR_SSL_CERT = '{}'", certificate.display());
+        let _ = writeln!(text, "SUSHY_EMULATOR_SSL_KEY = '{}'", key.display());
+    }
+    text
+}
+
+fn uuid(index: usize) -> String {
+    format!("00000000-0000-4000-8000-{index:012}")
+}
