@@ -2,12 +2,13 @@ use std::collections::{VecDeque, vec_deque};
 
 use crate::Event;
 
-/// The latest events of a BMC: a ring of [`Config::events_kept`](crate::Config::events_kept).
+/// The latest events of a BMC: a ring of [`Config::events_kept`](crate::Config::events_kept), or of
+/// [`RedfishConfig::events_kept`](crate::redfish::RedfishConfig::events_kept).
 ///
 /// An event has the same index for ever: how many there were before it, those that are no longer kept included.
 #[derive(Debug)]
-pub struct EventLog {
-    kept: VecDeque<Event>,
+pub struct EventLog<E = Event> {
+    kept: VecDeque<E>,
     /// How many are kept at most.
     limit: usize,
     /// How many are no longer kept.
@@ -24,19 +25,19 @@ pub struct EventsMissed {
     pub next: usize,
 }
 
-impl EventLog {
+impl<E> EventLog<E> {
     pub(crate) fn new(limit: usize) -> Self {
         Self { kept: VecDeque::new(), limit, dropped: 0 }
     }
 
     /// Those that are kept, the oldest first.
-    pub fn iter(&self) -> vec_deque::Iter<'_, Event> {
+    pub fn iter(&self) -> vec_deque::Iter<'_, E> {
         self.kept.iter()
     }
 
     /// The latest.
     #[must_use]
-    pub fn last(&self) -> Option<&Event> {
+    pub fn last(&self) -> Option<&E> {
         self.kept.back()
     }
 
@@ -50,14 +51,14 @@ impl EventLog {
     ///
     /// # Errors
     /// When it is no longer kept.
-    pub fn get(&self, index: usize) -> Result<Option<&Event>, EventsMissed> {
+    pub fn get(&self, index: usize) -> Result<Option<&E>, EventsMissed> {
         match index.checked_sub(self.dropped) {
             Some(index) => Ok(self.kept.get(index)),
             None => Err(EventsMissed { count: self.dropped - index, next: self.dropped }),
         }
     }
 
-    pub(crate) fn push(&mut self, event: Event) {
+    pub(crate) fn push(&mut self, event: E) {
         self.kept.push_back(event);
         if self.kept.len() > self.limit {
             self.kept.pop_front();
@@ -66,15 +67,15 @@ impl EventLog {
     }
 }
 
-impl Extend<Event> for EventLog {
-    fn extend<I: IntoIterator<Item = Event>>(&mut self, events: I) {
+impl<E> Extend<E> for EventLog<E> {
+    fn extend<I: IntoIterator<Item = E>>(&mut self, events: I) {
         events.into_iter().for_each(|event| self.push(event));
     }
 }
 
-impl<'a> IntoIterator for &'a EventLog {
-    type Item = &'a Event;
-    type IntoIter = vec_deque::Iter<'a, Event>;
+impl<'a, E> IntoIterator for &'a EventLog<E> {
+    type Item = &'a E;
+    type IntoIter = vec_deque::Iter<'a, E>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()

@@ -18,6 +18,7 @@ mod event_log;
 mod farm;
 mod link;
 mod network;
+pub mod redfish;
 mod server;
 mod under_way;
 

@@ -172,7 +172,8 @@ async fn send(socket: &UdpSocket, peer: SocketAddr, answers: &[Vec<u8>]) {
     }
 }
 
-async fn sleep_until(instant: Option<Instant>) {
+/// For ever, if there is no such instant.
+pub(crate) async fn sleep_until(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant.into()).await,
         None => std::future::pending().await,

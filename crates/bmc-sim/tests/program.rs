@@ -6,6 +6,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
 
+use bmc_sim::redfish;
 use ipmi_lan::Quirk;
 
 #[test]
@@ -104,7 +105,15 @@ fn the_quirks_are_listed() {
             assert!(listed.contains(&part), "{part:?} is not in:\n{listed}");
         }
     }
-    assert_eq!(listed.lines().count(), 5 * Quirk::ALL.len());
+    for quirk in redfish::Quirk::ALL {
+        let facts = quirk.facts();
+        for part in [format!("{}\n", facts.name), facts.hardware.into(), facts.change.into()] {
+            assert!(listed.contains(&part), "{part:?} is not in:\n{listed}");
+        }
+    }
+    let titles = "IPMI\n\n\nRedfish\n\n".lines().count();
+    let lines = 5 * Quirk::ALL.len() + 4 * redfish::Quirk::ALL.len() + titles;
+    assert_eq!(listed.lines().count(), lines);
 }
 
 #[test]

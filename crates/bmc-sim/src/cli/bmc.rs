@@ -1,11 +1,10 @@
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bmc_sim::{BridgedAnswers, Config, Ipmi15, Place, Power, Satellite, User};
 use ipmi_lan::{AuthenticationType, CipherSuite, Kg, Quirk};
-use zeroize::Zeroizing;
 
-use super::{Error, seconds};
+use super::user::UserOptions;
+use super::{Error, power, seconds};
 
 /// The highest number that is a channel's own (IPMI 2.0 §6.3): 0Eh and 0Fh are aliases.
 const LAST_CHANNEL: u8 = 0x0b;
@@ -13,15 +12,8 @@ const LAST_CHANNEL: u8 = 0x0b;
 /// What a BMC is like, alone or in a farm.
 #[derive(clap::Args)]
 pub(super) struct BmcOptions {
-    /// The name of the only user, an administrator.
-    #[arg(long, value_name = "NAME", default_value = "admin")]
-    user: String,
-    /// The user's password. Others can see it while this runs: it is for play.
-    #[arg(long, default_value = "secret", conflicts_with = "password_file")]
-    password: String,
-    /// A file whose first line is the user's password.
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
+    #[command(flatten)]
+    user: UserOptions,
     /// The BMC key Kg, in hexadecimal digits; none by default.
     #[arg(long, value_name = "HEX", value_parser = kg)]
     kg: Option<Kg>,
@@ -64,10 +56,7 @@ type Way = Vec<Place>;
 
 impl BmcOptions {
     pub(super) fn config(&self) -> Result<Config, Error> {
-        let user = match &self.password_file {
-            Some(path) => User::administrator(&self.user, password_in(path)?.as_str())?,
-            None => User::administrator(&self.user, &self.password)?,
-        };
+        let user = User::administrator(&self.user.name, self.user.password()?.as_str())?;
         Ok(Config {
             kg: self.kg.clone(),
             ipmi15: self.ipmi15(),
@@ -96,13 +85,6 @@ impl BmcOptions {
             ..Ipmi15::new(self.ipmi15.iter().copied())
         })
     }
-}
-
-fn password_in(path: &Path) -> Result<Zeroizing<String>, Error> {
-    let text = std::fs::read_to_string(path)
-        .map(Zeroizing::new)
-        .map_err(|source| Error::PasswordFile { path: path.to_owned(), source })?;
-    Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
 }
 
 fn kg(text: &str) -> Result<Kg, String> {
@@ -165,12 +147,4 @@ fn authentication_type(text: &str) -> Result<AuthenticationType, String> {
     types
         .find(|kind| kind.to_string() == text.trim())
         .ok_or_else(|| "none of none, md2, md5, password and oem".to_owned())
-}
-
-fn power(text: &str) -> Result<Power, String> {
-    match text {
-        "on" => Ok(Power::On),
-        "off" => Ok(Power::Off),
-        _ => Err("neither on nor off".to_owned()),
-    }
 }

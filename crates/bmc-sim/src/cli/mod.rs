@@ -3,18 +3,21 @@ mod demo;
 mod farm;
 mod network;
 mod quirks;
+mod redfish;
 mod serve;
+mod user;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bmc_sim::{FarmError, StartError};
+use bmc_sim::redfish::RedfishStartError;
+use bmc_sim::{FarmError, Power, StartError};
 use clap::{Parser, Subcommand};
 use ipmi_lan::CredentialError;
 
-/// A simulated BMC: IPMI 2.0 over LAN, and 1.5.
+/// A simulated BMC: IPMI 2.0 over LAN, and 1.5; Redfish.
 #[derive(Parser)]
 #[command(name = "bmc-sim", version)]
 struct Arguments {
@@ -28,9 +31,12 @@ enum Command {
     Serve(Box<serve::Options>),
     /// Be thousands of BMCs, each on an address of its own, and tell how many are on, until killed.
     Farm(Box<farm::Options>),
+    /// Be a BMC that speaks Redfish, and tell what happens to it, until killed.
+    Redfish(Box<redfish::Options>),
     /// Let a fence agent reboot a simulated machine, and tell what happens.
     Demo(demo::Options),
-    /// List the quirks that `serve --quirk` has, with the hardware and the workarounds that clients have for them.
+    /// List the quirks that `serve --quirk` and `redfish --quirk` have, with the hardware; of those of IPMI with the
+    /// workarounds that clients have for them.
     Quirks,
 }
 
@@ -39,6 +45,10 @@ enum Command {
 enum Error {
     #[error("the BMC did not start")]
     Start(#[from] StartError),
+    #[error("the Redfish service did not start")]
+    Redfish(#[from] RedfishStartError),
+    #[error("cannot write the certificate to {}", path.display())]
+    CertificateOut { path: PathBuf, source: io::Error },
     #[error("the farm did not start")]
     Farm(#[from] FarmError),
     #[error("no simulated user")]
@@ -84,6 +94,7 @@ fn execute(command: Command) -> Result<(), Error> {
         match command {
             Command::Serve(options) => serve::run(*options).await,
             Command::Farm(options) => farm::run(*options).await,
+            Command::Redfish(options) => redfish::run(*options).await,
             Command::Demo(options) => demo::run(options).await,
             Command::Quirks => quirks::run(),
         }
@@ -98,6 +109,14 @@ fn print(line: impl std::fmt::Display) -> Result<(), Error> {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn power(text: &str) -> Result<Power, String> {
+    match text {
+        "on" => Ok(Power::On),
+        "off" => Ok(Power::Off),
+        _ => Err("neither on nor off".to_owned()),
+    }
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {
