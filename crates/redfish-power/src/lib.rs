@@ -2,4 +2,6 @@
 
 mod tls;
 
-pub use tls::{TlsFailure, TlsSetupError, Verification};
+pub use tls::{
+    CertificateFault, Fingerprint, FingerprintError, TlsFailure, TlsSetupError, Verification,
+};

@@ -1,29 +1,46 @@
 //! How the BMC is known to be the BMC: the only room that names rustls.
 #![allow(dead_code, unused_imports, reason = "the client that calls it is being written")]
 
+mod certificate;
 mod failure;
+mod fingerprint;
+mod pinned;
+#[cfg(test)]
+mod tests;
+mod trusted;
+mod unverified;
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use reqwest::ClientBuilder;
-use rustls::client::WebPkiServerVerifier;
+use rustls::ClientConfig;
+use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::{ClientConfig, RootCertStore};
 use rustls_native_certs::CertificateResult;
 
+use pinned::Pinned;
+use trusted::Trusted;
+use unverified::Unverified;
+
+pub use certificate::CertificateFault;
 pub use failure::TlsFailure;
 pub(crate) use failure::{failure, is_truncation};
+pub use fingerprint::{Fingerprint, FingerprintError};
 
 /// How the BMC's certificate is checked.
 #[derive(Clone, Debug)]
 pub enum Verification {
-    /// Against the certificate authorities of the operating system, for the BMC's host name.
+    /// Against the certificate authorities of the operating system, for the BMC's host name and today's date.
     /// The environment variables `SSL_CERT_FILE` and `SSL_CERT_DIR` take their place, as with OpenSSL.
     SystemRoots,
-    /// Against the certificates of a PEM file, or of the PEM files in a folder, for the BMC's host name.
+    /// Against the certificates of a PEM file, or of the PEM files in a folder, for the BMC's host name and today's
+    /// date. They may be of certificate authorities, or the BMC's own.
     Bundle(PathBuf),
+    /// By its fingerprint and nothing else: it may have expired, be for another host, be of X.509 version 1.
+    Fingerprint(Fingerprint),
     /// Not at all: anybody could answer in its place.
     None,
 }
@@ -63,34 +80,31 @@ pub(crate) fn configured(
     verification: &Verification,
 ) -> Result<ClientBuilder, TlsSetupError> {
     match verification {
-        Verification::SystemRoots => verified(builder, system_roots()?),
-        Verification::Bundle(path) => verified(builder, bundle(path)?),
-        Verification::None => Ok(unverified(builder)),
+        Verification::SystemRoots => with(builder, system_roots()?),
+        Verification::Bundle(path) => with(builder, bundle(path)?),
+        Verification::Fingerprint(fingerprint) => with(builder, Pinned::new(*fingerprint)),
+        Verification::None => with(builder, Unverified),
     }
 }
 
-fn verified(builder: ClientBuilder, roots: RootCertStore) -> Result<ClientBuilder, TlsSetupError> {
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
-        .build()
-        .map_err(|error| TlsSetupError::Library(error.to_string()))?;
+fn with(
+    builder: ClientBuilder,
+    verifier: impl ServerCertVerifier + 'static,
+) -> Result<ClientBuilder, TlsSetupError> {
     Ok(builder.tls_backend_preconfigured(config(verifier)?))
 }
 
-/// reqwest's own switch, because it accepts what no verifier of rustls does (X.509 v1, short RSA keys).
-/// It takes its cryptography from the process, where somebody may already have chosen one.
-fn unverified(builder: ClientBuilder) -> ClientBuilder {
-    let _ = ring::default_provider().install_default();
-    builder.tls_danger_accept_invalid_certs(true)
-}
-
-fn config(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, TlsSetupError> {
+/// Sessions are not resumed: one connection does for most BMCs, and with one whose resumption is broken, a second
+/// connection would fail where a first one does not.
+fn config(verifier: impl ServerCertVerifier + 'static) -> Result<ClientConfig, TlsSetupError> {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| TlsSetupError::Library(error.to_string()))?
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.resumption = Resumption::disabled();
     Ok(config)
 }
 
@@ -98,23 +112,22 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-fn system_roots() -> Result<RootCertStore, TlsSetupError> {
-    readable(rustls_native_certs::load_native_certs())
+fn system_roots() -> Result<Trusted, TlsSetupError> {
+    trusted(rustls_native_certs::load_native_certs())
         .map_err(|reason| TlsSetupError::NoSystemRoots { reason })
 }
 
-fn bundle(path: &Path) -> Result<RootCertStore, TlsSetupError> {
+fn bundle(path: &Path) -> Result<Trusted, TlsSetupError> {
     let (file, folder) = if path.is_dir() { (None, Some(path)) } else { (Some(path), None) };
-    readable(rustls_native_certs::load_certs_from_paths(file, folder))
+    trusted(rustls_native_certs::load_certs_from_paths(file, folder))
         .map_err(|reason| TlsSetupError::Bundle { path: path.to_owned(), reason })
 }
 
-/// What could be read, or why nothing could.
-fn readable(loaded: CertificateResult) -> Result<RootCertStore, Option<String>> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(loaded.certs);
-    match roots.is_empty() {
-        true => Err(loaded.errors.first().map(ToString::to_string)),
-        false => Ok(roots),
+/// Those that could be read, or why none could.
+fn trusted(loaded: CertificateResult) -> Result<Trusted, Option<String>> {
+    for error in &loaded.errors {
+        log::debug!("a certificate cannot be read: {error}");
     }
+    let reason = loaded.errors.first().and_then(Error::source).map(ToString::to_string);
+    Trusted::new(loaded.certs).ok_or(reason)
 }
