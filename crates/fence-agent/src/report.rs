@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use fencing::PowerState;
 use fencing::procedure::{OffProof, Outcome};
 
 use crate::exit::Exit;
@@ -29,7 +30,10 @@ pub(crate) fn print(stdout: &mut dyn Write, text: &str) -> io::Result<()> {
 /// These lines are the interface; nothing in them may change.
 fn line(outcome: &Outcome) -> Option<String> {
     let line = match outcome {
-        Outcome::Status(reading) => return Some(format!("Status: {}", reading.state())),
+        Outcome::Status(reading) => match reading.state() {
+            PowerState::Off => "Status: OFF",
+            PowerState::On | PowerState::Unsettled => "Status: ON",
+        },
         Outcome::AlreadyOn(_) => "Success: Already ON",
         Outcome::PoweredOn(_) => "Success: Powered ON",
         Outcome::AlreadyOff(_) => "Success: Already OFF",
@@ -74,8 +78,6 @@ fn log_remarks(outcome: &Outcome, address: &str) {
 
 #[cfg(test)]
 mod tests {
-    use fencing::PowerState;
-
     use super::*;
     use crate::testing::{Behaviour, Run, run_with_input, set_machine};
 

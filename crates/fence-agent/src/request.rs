@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use fencing::procedure::Settings;
-use fencing::{Action, Agent, AgentAction, AgentConfig, ConfigError, InvalidValue};
+use fencing::{Action, Agent, AgentAction, AgentConfig, ConfigError, InvalidValue, Plug};
 
 use crate::failure::Failure;
 use crate::input::{Input, InputError, Source};
@@ -106,7 +106,7 @@ impl Request {
         };
         if self.config.is_set("port_as_ip") {
             self.set("ip", &plug);
-        } else if source == Source::CommandLine {
+        } else if source == Source::CommandLine && self.config.agent().plug == Plug::Ignored {
             // On standard input it is the name of a node, which pacemaker always sends.
             self.error.get_or_insert(InputError::PlugWithoutPortAsIp.into());
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use fencing::{
-    Agent, AgentConfig, ConfigError, Device, DeviceError, ErrorKind, PowerState, RestartMark,
+    Agent, AgentConfig, ConfigError, Device, DeviceError, ErrorKind, Power, PowerState, RestartMark,
 };
 use log::{LevelFilter, Log, Metadata, Record};
 use tokio::time::{Instant, sleep};
@@ -112,14 +112,14 @@ impl Device for Wire {
         Ok(MACHINE.with_borrow(|machine| machine.power))
     }
 
-    async fn set_power(&mut self, to: PowerState, _: Instant) -> Result<(), DeviceError> {
-        self.note(if to == PowerState::On { "on" } else { "off" });
+    async fn set_power(&mut self, to: Power, _: Instant) -> Result<(), DeviceError> {
+        self.note(if to == Power::On { "on" } else { "off" });
         self.answer().await?;
         MACHINE.with_borrow_mut(|machine| {
-            if to == PowerState::On && machine.behaviour == Behaviour::StaysOff {
+            if to == Power::On && machine.behaviour == Behaviour::StaysOff {
                 return Err(DeviceError::new(ErrorKind::Refused, "no power supply"));
             }
-            machine.power = to;
+            machine.power = to.into();
             Ok(())
         })
     }

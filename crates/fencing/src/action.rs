@@ -44,21 +44,49 @@ impl fmt::Display for Action {
     }
 }
 
-/// Whether a machine has power.
+/// What power can be switched to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Power {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+impl fmt::Display for Power {
+    /// `ON` or `OFF`, as fence agents print it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        PowerState::from(*self).fmt(f)
+    }
+}
+
+/// Whether a machine has power, as its device tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PowerState {
     /// It has.
     On,
     /// It has not.
     Off,
+    /// Neither was seen: it is on its way off, or the device has a word for it that nobody knows. For a status that is on,
+    /// because it is not off; no success rests on it.
+    Unsettled,
+}
+
+impl From<Power> for PowerState {
+    fn from(power: Power) -> Self {
+        match power {
+            Power::On => Self::On,
+            Power::Off => Self::Off,
+        }
+    }
 }
 
 impl fmt::Display for PowerState {
-    /// `ON` or `OFF`, as fence agents print it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::On => "ON",
             Self::Off => "OFF",
+            Self::Unsettled => "neither ON nor OFF",
         })
     }
 }

@@ -16,12 +16,23 @@ pub struct Agent {
     pub parameters: Vec<Parameter>,
     /// What it can do, in the order of the metadata.
     pub actions: &'static [AgentAction],
+    /// What a plug means to it.
+    pub plug: Plug,
     /// Makes the device that a configuration describes. Nothing is connected by it.
     pub open: OpenDevice,
 }
 
 /// Makes a device of a configuration, or says what is wrong with it.
 pub type OpenDevice = fn(&AgentConfig) -> Result<Box<dyn Device>, ConfigError>;
+
+/// What a plug means to an agent, unless `port_as_ip` makes it the address of the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plug {
+    /// Nothing: the device has one machine. Callers send one all the same.
+    Ignored,
+    /// It chooses one of several machines of the device.
+    Chooses,
+}
 
 /// What an agent can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::PowerState;
+use crate::{Power, PowerState};
 
 /// A device that switches the power of one machine.
 ///
@@ -25,7 +26,7 @@ pub trait Device: Send {
     ///
     /// # Errors
     /// When the device did not acknowledge. It may have acted all the same.
-    async fn set_power(&mut self, to: PowerState, deadline: Instant) -> Result<(), DeviceError>;
+    async fn set_power(&mut self, to: Power, deadline: Instant) -> Result<(), DeviceError>;
 
     /// Asks for power off and on again, exactly once. Does not wait long for the acknowledgement: power may be off for
     /// no more than a second, and the caller wants to see it.
@@ -54,11 +55,49 @@ pub trait Device: Send {
 
 /// What a machine says of its last start.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RestartMark {
-    /// A text that differs between starts: a cause, or a time.
-    pub text: String,
-    /// Whether it can be the mark of a start by command.
-    pub by_command: bool,
+pub enum RestartMark {
+    /// Why it was started.
+    Cause {
+        /// The cause, for people.
+        text: String,
+        /// Whether it is a start by command.
+        by_command: bool,
+    },
+    /// When it was started.
+    Time {
+        /// The time as the machine writes it.
+        text: String,
+        /// The same, since the beginning of 1970.
+        since_1970: Duration,
+    },
+}
+
+impl RestartMark {
+    /// How much later a start must be for it to be another one: some devices compute the time anew for each answer.
+    const ANOTHER_START: Duration = Duration::from_secs(2);
+
+    /// Whether the machine was started by command after it said the other. Marks of different kinds tell nothing.
+    #[must_use]
+    pub fn is_restart_after(&self, before: &Self) -> bool {
+        match (before, self) {
+            (Self::Cause { text: before, .. }, Self::Cause { text, by_command }) => {
+                text != before && *by_command
+            }
+            (Self::Time { since_1970: before, .. }, Self::Time { since_1970, .. }) => {
+                before.checked_add(Self::ANOTHER_START).is_some_and(|least| *since_1970 >= least)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for RestartMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cause { text, .. } => f.write_str(text),
+            Self::Time { text, .. } => write!(f, "last reset at {}", text.escape_debug()),
+        }
+    }
 }
 
 /// Why a device did not do as it was asked.
@@ -114,5 +153,33 @@ impl fmt::Display for DeviceError {
 impl Error for DeviceError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(seconds: u64) -> RestartMark {
+        RestartMark::Time { text: String::new(), since_1970: Duration::from_secs(seconds) }
+    }
+
+    fn cause(text: &str, by_command: bool) -> RestartMark {
+        RestartMark::Cause { text: text.to_owned(), by_command }
+    }
+
+    #[test]
+    fn a_restart_is_another_cause_by_command_or_a_later_time() {
+        for (before, after, is_restart) in [
+            (cause("button", false), cause("command", true), true),
+            (cause("command", true), cause("command", true), false),
+            (cause("command", true), cause("button", false), false),
+            (time(100), time(102), true),
+            (time(100), time(101), false),
+            (time(100), time(99), false),
+            (time(100), cause("command", true), false),
+        ] {
+            assert_eq!(after.is_restart_after(&before), is_restart, "{before:?} {after:?}");
+        }
     }
 }

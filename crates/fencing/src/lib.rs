@@ -9,8 +9,8 @@ mod parameter;
 pub mod procedure;
 mod secret;
 
-pub use action::{Action, PowerState};
-pub use agent::{Agent, AgentAction, OpenDevice};
+pub use action::{Action, Power, PowerState};
+pub use agent::{Agent, AgentAction, OpenDevice, Plug};
 pub use config::{AgentConfig, ConfigError};
 pub use device::{Device, DeviceError, ErrorKind, RestartMark};
 pub use parameter::{Argument, Getopt, InvalidValue, Kind, Parameter, Value};

@@ -2,4 +2,6 @@
 
 #[cfg(feature = "ipmilan")]
 pub mod ipmilan;
+#[cfg(feature = "redfish")]
+pub mod redfish;
 mod standard;

@@ -1,6 +1,123 @@
-//! The parameters that every agent has: how it talks, and how long it waits.
+//! What every agent has: its actions, and the parameters for the device's address and credentials, for how the agent
+//! talks, and for how long it waits.
 
-use crate::{Argument, Getopt, Kind, Parameter};
+use std::time::Duration;
+
+use crate::{Action, AgentAction, AgentConfig, Argument, ConfigError, Getopt, Kind, Parameter};
+
+/// The login time-out where the user has none.
+const WITHOUT_LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) const ACTIONS: &[AgentAction] = &[
+    AgentAction::Shown(Action::On),
+    AgentAction::Shown(Action::Off),
+    AgentAction::Shown(Action::Reboot),
+    AgentAction::Shown(Action::Status),
+    AgentAction::Shown(Action::Monitor),
+    AgentAction::Metadata,
+    AgentAction::Manpage,
+    AgentAction::ValidateAll,
+    AgentAction::Shown(Action::Diag),
+    AgentAction::Accepted(Action::List),
+    AgentAction::Accepted(Action::ListStatus),
+];
+
+pub(super) fn action() -> Parameter {
+    Parameter {
+        required: true,
+        default: Some("reboot"),
+        getopt: option(Some('o'), "action", "action"),
+        ..parameter("action", Kind::String, "What to do.")
+    }
+}
+
+pub(super) fn ip() -> Parameter {
+    Parameter {
+        old_name: Some("ipaddr"),
+        getopt: option(Some('a'), "ip", "ip"),
+        ..parameter("ip", Kind::String, "Address or host name of the BMC.")
+    }
+}
+
+pub(super) fn ipport(default: &'static str, help: &'static str) -> Parameter {
+    Parameter {
+        default: Some(default),
+        getopt: option(Some('u'), "ipport", "port"),
+        ..parameter("ipport", Kind::Integer, help)
+    }
+}
+
+pub(super) fn username() -> Parameter {
+    Parameter {
+        old_name: Some("login"),
+        getopt: option(Some('l'), "username", "name"),
+        ..parameter("username", Kind::String, "Name of the user on the BMC.")
+    }
+}
+
+pub(super) fn password() -> Parameter {
+    Parameter {
+        old_name: Some("passwd"),
+        getopt: option(Some('p'), "password", "password"),
+        ..parameter("password", Kind::Secret, "Password of the user on the BMC.")
+    }
+}
+
+pub(super) fn password_script() -> Parameter {
+    Parameter {
+        old_name: Some("passwd_script"),
+        getopt: option(Some('S'), "password-script", "script"),
+        ..parameter("password_script", Kind::String, "Command whose output is the password.")
+    }
+}
+
+pub(super) fn plug(help: &'static str) -> Parameter {
+    Parameter {
+        old_name: Some("port"),
+        getopt: option(Some('n'), "plug", "ip"),
+        ..parameter("plug", Kind::String, help)
+    }
+}
+
+pub(super) fn method() -> Parameter {
+    Parameter {
+        default: Some("onoff"),
+        getopt: option(Some('m'), "method", "method"),
+        ..parameter(
+            "method",
+            Kind::Select(&["onoff", "cycle"]),
+            "How to reboot: off, seen off, on; or by one power cycle, which counts when off was seen or the \
+             BMC proves the restart.",
+        )
+    }
+}
+
+/// How long a login may come no further.
+pub(super) fn login_timeout(config: &AgentConfig) -> Duration {
+    let timeout = config.seconds("login_timeout").filter(|timeout| !timeout.is_zero());
+    match timeout {
+        Some(timeout) if config.is_given("login_timeout") => timeout,
+        Some(timeout) if !config.is_set("disable_timeout") => timeout,
+        _ => WITHOUT_LOGIN_TIMEOUT,
+    }
+}
+
+pub(super) fn address(config: &AgentConfig) -> Result<String, ConfigError> {
+    config.text("ip").ok_or(ConfigError::Missing { what: "the fence address", parameter: "ip" })
+}
+
+/// The parameter `ipport`, a port of this protocol.
+pub(super) fn port(config: &AgentConfig, protocol: &str) -> Result<u16, ConfigError> {
+    let port = config.integer("ipport").unwrap_or(0);
+    match u16::try_from(port) {
+        Ok(port) if port > 0 => Ok(port),
+        _ => Err(unusable("ipport", format!("{port} is no {protocol} port (1 to 65535)"))),
+    }
+}
+
+pub(super) fn unusable(parameter: &'static str, reason: String) -> ConfigError {
+    ConfigError::Unusable { parameter, reason }
+}
 
 /// Parameters of the agent as a program, in the order of the Python agents.
 pub(super) fn program() -> Vec<Parameter> {

@@ -122,9 +122,9 @@ impl Cycle {
                     }
                     false
                 }
-                Ok(_) => {
+                Ok(reading) => {
                     seen = 0;
-                    true
+                    reading.state() == PowerState::On
                 }
                 Err(source) if source.kind() == ErrorKind::Denied => {
                     return Err(FenceError::StateUnknown { command: "power cycle", source });
@@ -154,6 +154,6 @@ impl Cycle {
     async fn restart(&self, device: &mut dyn Device) -> Option<Restart> {
         let before = self.mark_before.as_ref().filter(|_| self.acknowledged)?;
         let after = device.restart_mark(Instant::now() + MARK_PATIENCE).await.ok()?;
-        (after.text != before.text && after.by_command).then_some(Restart { text: after.text })
+        after.is_restart_after(before).then(|| Restart { text: after.to_string() })
     }
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{DeviceError, PowerState};
+use crate::{DeviceError, Power, PowerState};
 
 /// Why an action failed. Each message is one line: the step, what the device answered, what to try.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum FenceError {
     #[error("timed out waiting to power {target}: {last} {} s after the command", .waited.as_secs())]
     TimedOut {
         /// The state that was wanted.
-        target: PowerState,
+        target: Power,
         /// What was known last.
         last: LastKnown,
         /// How long it was waited for.

@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::error::LastKnown;
 use super::outcome::CommandSent;
 use super::{CONFIRMATION, FenceError, Reading, SeenOff, SeenOn, Settings};
-use crate::{Device, DeviceError, ErrorKind, PowerState};
+use crate::{Device, DeviceError, ErrorKind, Power};
 
 /// Off, and seen off.
 pub(super) async fn switch_off(
@@ -15,7 +15,7 @@ pub(super) async fn switch_off(
     // Who gave a power_wait has chosen to wait instead; one of 0 is no wait.
     let has_waited = settings.power_wait.is_some_and(|wait| !wait.is_zero());
     let readings_wanted = if has_waited { 1 } else { 2 };
-    let mut switch = Switch::new(PowerState::Off, readings_wanted, settings);
+    let mut switch = Switch::new(Power::Off, readings_wanted, settings);
     let (command, reading) = switch.run(device, settings.power_deadline()).await?;
     SeenOff::after(command, reading).ok_or_else(|| switch.timed_out())
 }
@@ -26,7 +26,7 @@ pub(super) async fn switch_on(
     settings: &Settings,
     deadline: Instant,
 ) -> Result<SeenOn, FenceError> {
-    let mut switch = Switch::new(PowerState::On, 1, settings);
+    let mut switch = Switch::new(Power::On, 1, settings);
     let (command, reading) = switch.run(device, deadline).await?;
     SeenOn::after(command, reading).ok_or_else(|| switch.timed_out())
 }
@@ -38,7 +38,7 @@ pub(super) async fn await_on(
     cycle: CommandSent,
     deadline: Instant,
 ) -> Result<SeenOn, FenceError> {
-    let mut switch = Switch::new(PowerState::On, 1, settings);
+    let mut switch = Switch::new(Power::On, 1, settings);
     switch.acknowledged = Some(cycle);
     switch.command_at = Instant::now() + Switch::COMMAND_AGAIN;
     let (command, reading) = switch.poll(device, cycle, deadline).await?;
@@ -47,7 +47,7 @@ pub(super) async fn await_on(
 
 /// One power state being brought about: a command, readings, the command again while it is not seen.
 struct Switch<'a> {
-    target: PowerState,
+    target: Power,
     readings_wanted: u32,
     settings: &'a Settings,
     started: Instant,
@@ -68,7 +68,7 @@ impl<'a> Switch<'a> {
     /// However small an interval the user gave: a BMC has other things to do.
     const SHORTEST_INTERVAL: Duration = Duration::from_millis(20);
 
-    fn new(target: PowerState, readings_wanted: u32, settings: &'a Settings) -> Self {
+    fn new(target: Power, readings_wanted: u32, settings: &'a Settings) -> Self {
         let now = Instant::now();
         Self {
             target,
@@ -106,7 +106,7 @@ impl<'a> Switch<'a> {
                 sent = self.command(device, deadline).await?;
             }
             match Reading::take(device, Reading::last_chance(deadline)).await {
-                Ok(reading) if reading.state() == self.target => {
+                Ok(reading) if reading.state() == self.target.into() => {
                     log::debug!("{}: power reads {}", device.address(), self.target);
                     seen += 1;
                     if seen == self.readings_wanted {
@@ -213,8 +213,8 @@ impl<'a> Switch<'a> {
 
     fn name(&self) -> &'static str {
         match self.target {
-            PowerState::On => "power on",
-            PowerState::Off => "power off",
+            Power::On => "power on",
+            Power::Off => "power off",
         }
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::{FenceError, Method, OffProof, Outcome, Settings, run};
-use crate::{Action, Device, DeviceError, ErrorKind, PowerState, RestartMark};
+use crate::{Action, Device, DeviceError, ErrorKind, Power, PowerState, RestartMark};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -103,9 +103,9 @@ impl Device for Machine {
         }
     }
 
-    async fn set_power(&mut self, to: PowerState, _: Instant) -> Result<(), DeviceError> {
-        let name = if to == PowerState::On { "on" } else { "off" };
-        self.take(name, &[(Duration::ZERO, to)])
+    async fn set_power(&mut self, to: Power, _: Instant) -> Result<(), DeviceError> {
+        let name = if to == Power::On { "on" } else { "off" };
+        self.take(name, &[(Duration::ZERO, to.into())])
     }
 
     async fn cycle(&mut self, _: Instant) -> Result<(), DeviceError> {
@@ -120,7 +120,9 @@ impl Device for Machine {
     async fn restart_mark(&mut self, _: Instant) -> Result<RestartMark, DeviceError> {
         let has_cycled = self.names().contains(&"cycle");
         match &self.mark {
-            Some(_) if !has_cycled => Ok(RestartMark { text: "before".into(), by_command: false }),
+            Some(_) if !has_cycled => {
+                Ok(RestartMark::Cause { text: "before".into(), by_command: false })
+            }
             Some(after) => Ok(after.clone()),
             None => Err(scripted(ErrorKind::Unsupported)),
         }
@@ -312,7 +314,7 @@ async fn power_on_that_is_refused_is_not_attempted_again() {
 async fn a_restart_is_no_proof_of_a_cycle_that_was_not_acknowledged() {
     for kind in [ErrorKind::NoAnswer, ErrorKind::Busy, ErrorKind::PresentState] {
         let mut machine = Machine::new(PowerState::On);
-        machine.mark = Some(RestartMark { text: "after".into(), by_command: true });
+        machine.mark = Some(RestartMark::Cause { text: "after".into(), by_command: true });
         machine.command_errors = vec![(kind, false); 100].into();
         let error = run(&mut machine, Action::Reboot, &by_cycle(false)).await.unwrap_err();
         assert!(matches!(error, FenceError::CycleUnproven { acknowledged: false, .. }), "{error}");
@@ -468,7 +470,7 @@ async fn a_cycle_without_proof_fails_and_is_not_sent_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cycle_too_short_to_be_seen_counts_by_the_record_of_the_restart() {
-    let after = |text: &str, by_command| Some(RestartMark { text: text.into(), by_command });
+    let after = |text: &str, by_command| Some(RestartMark::Cause { text: text.into(), by_command });
     let marks = [
         (after("after", true), true),
         (after("before", true), false),

@@ -13,8 +13,11 @@ use ipmi_lan::{AuthenticationType, Client, Error, LoggedIn, NoAnswer, Protection
 use tokio::time::Instant;
 
 use super::advice::{advice, is_unknown_user, is_wrong_password, kind, name};
-use super::settings::{host, port, session_config};
-use crate::{AgentConfig, ConfigError, Device, DeviceError, ErrorKind, PowerState, RestartMark};
+use super::settings::{host, session_config};
+use crate::agents::standard::port;
+use crate::{
+    AgentConfig, ConfigError, Device, DeviceError, ErrorKind, Power, PowerState, RestartMark,
+};
 
 /// How long one command may go unanswered before the session is taken for lost: several transmissions.
 const SESSION_LOST_AFTER: Duration = Duration::from_secs(4);
@@ -29,7 +32,7 @@ const GUID_ANSWERED_AFTER: Duration = Duration::from_secs(2);
 pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError> {
     Ok(Box::new(Bmc {
         host: host(config)?,
-        port: port(config)?,
+        port: port(config, "UDP")?,
         has_password: config.is_given("password"),
         config: session_config(config)?,
         addresses: Vec::new(),
@@ -66,10 +69,10 @@ impl Device for Bmc {
         Ok(if status.power_on { PowerState::On } else { PowerState::Off })
     }
 
-    async fn set_power(&mut self, to: PowerState, deadline: Instant) -> Result<(), DeviceError> {
+    async fn set_power(&mut self, to: Power, deadline: Instant) -> Result<(), DeviceError> {
         let control = match to {
-            PowerState::On => PowerControl::PowerUp,
-            PowerState::Off => PowerControl::PowerDown,
+            Power::On => PowerControl::PowerUp,
+            Power::Off => PowerControl::PowerDown,
         };
         self.execute(&ChassisControl(control), deadline).await
     }
@@ -93,7 +96,7 @@ impl Device for Bmc {
             let reason = "the BMC does not know the cause of the last restart";
             return Err(DeviceError::new(ErrorKind::Unsupported, reason));
         }
-        Ok(RestartMark {
+        Ok(RestartMark::Cause {
             text: format!("restart cause {}", cause.0),
             by_command: cause == RestartCause::CHASSIS_CONTROL,
         })

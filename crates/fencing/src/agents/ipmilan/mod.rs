@@ -5,7 +5,7 @@ mod device;
 mod settings;
 
 use super::standard::{self, option, parameter, switch};
-use crate::{Action, Agent, AgentAction, Kind, Parameter};
+use crate::{Agent, Kind, Parameter, Plug};
 
 /// The agent's own name, and its defaults under it.
 const FENCE_IPMILAN: Name = Name { name: "fence_ipmilan", lanplus: "0", power_wait: "2" };
@@ -35,20 +35,6 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("fence_idrac", "Dell iDRAC, by IPMI over LAN"),
 ];
 
-const ACTIONS: &[AgentAction] = &[
-    AgentAction::Shown(Action::On),
-    AgentAction::Shown(Action::Off),
-    AgentAction::Shown(Action::Reboot),
-    AgentAction::Shown(Action::Status),
-    AgentAction::Shown(Action::Monitor),
-    AgentAction::Metadata,
-    AgentAction::Manpage,
-    AgentAction::ValidateAll,
-    AgentAction::Shown(Action::Diag),
-    AgentAction::Accepted(Action::List),
-    AgentAction::Accepted(Action::ListStatus),
-];
-
 /// The agent under one of its names; under any other it is `fence_ipmilan`.
 #[must_use]
 pub fn agent(called_as: &str) -> Agent {
@@ -61,7 +47,8 @@ pub fn agent(called_as: &str) -> Agent {
                            action diag only sends an interrupt, and verifies nothing.",
         other_names: OTHER_NAMES,
         parameters: parameters(name),
-        actions: ACTIONS,
+        actions: standard::ACTIONS,
+        plug: Plug::Ignored,
         open: device::open,
     }
 }
@@ -77,12 +64,7 @@ fn parameters(name: &Name) -> Vec<Parameter> {
 
 fn device(name: &Name) -> Vec<Parameter> {
     vec![
-        Parameter {
-            required: true,
-            default: Some("reboot"),
-            getopt: option(Some('o'), "action", "action"),
-            ..parameter("action", Kind::String, "What to do.")
-        },
+        standard::action(),
         Parameter {
             getopt: option(Some('A'), "auth", "auth"),
             ..parameter(
@@ -109,16 +91,8 @@ fn device(name: &Name) -> Vec<Parameter> {
                 "Key Kg of the BMC, in hexadecimal, for two-key logins of IPMI 2.0.",
             )
         },
-        Parameter {
-            old_name: Some("ipaddr"),
-            getopt: option(Some('a'), "ip", "ip"),
-            ..parameter("ip", Kind::String, "Address or host name of the BMC.")
-        },
-        Parameter {
-            default: Some("623"),
-            getopt: option(Some('u'), "ipport", "port"),
-            ..parameter("ipport", Kind::Integer, "UDP port of the BMC.")
-        },
+        standard::ip(),
+        standard::ipport("623", "UDP port of the BMC."),
         Parameter {
             default: Some(name.lanplus),
             ..switch(
@@ -129,35 +103,10 @@ fn device(name: &Name) -> Vec<Parameter> {
                  IPMI 1.5.",
             )
         },
-        Parameter {
-            default: Some("onoff"),
-            getopt: option(Some('m'), "method", "method"),
-            ..parameter(
-                "method",
-                Kind::Select(&["onoff", "cycle"]),
-                "How to reboot: off, seen off, on; or by one power cycle, which counts when off was seen or the \
-                 BMC proves the restart.",
-            )
-        },
-        Parameter {
-            old_name: Some("passwd"),
-            getopt: option(Some('p'), "password", "password"),
-            ..parameter("password", Kind::Secret, "Password of the user on the BMC.")
-        },
-        Parameter {
-            old_name: Some("passwd_script"),
-            getopt: option(Some('S'), "password-script", "script"),
-            ..parameter("password_script", Kind::String, "Command whose output is the password.")
-        },
-        Parameter {
-            old_name: Some("port"),
-            getopt: option(Some('n'), "plug", "ip"),
-            ..parameter(
-                "plug",
-                Kind::String,
-                "Address of the BMC, with port_as_ip; otherwise ignored.",
-            )
-        },
+        standard::method(),
+        standard::password(),
+        standard::password_script(),
+        standard::plug("Address of the BMC, with port_as_ip; otherwise ignored."),
         Parameter {
             default: Some("administrator"),
             getopt: option(Some('L'), "privlvl", "level"),
@@ -203,11 +152,7 @@ fn device(name: &Name) -> Vec<Parameter> {
                 "Channel that the controller in between is on; 0 by default.",
             )
         },
-        Parameter {
-            old_name: Some("login"),
-            getopt: option(Some('l'), "username", "name"),
-            ..parameter("username", Kind::String, "Name of the user on the BMC.")
-        },
+        standard::username(),
         Parameter {
             getopt: option(None, "workarounds", "names"),
             ..parameter(

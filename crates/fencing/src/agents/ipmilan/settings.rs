@@ -1,33 +1,19 @@
 //! What a configuration means to IPMI.
 
-use std::time::Duration;
-
 use ipmi_lan::session::SessionConfig;
 use ipmi_lan::{
     AuthenticationType, CipherSuite, CredentialError, Kg, Password, Privilege, Protocol, Quirk,
     RetryPolicy, Target, Transit, Username, Workarounds,
 };
 
+use crate::agents::standard::{address, login_timeout, unusable};
 use crate::{AgentConfig, ConfigError};
 
-/// The login time-out where the user has none.
-const WITHOUT_LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
-
 pub(super) fn host(config: &AgentConfig) -> Result<String, ConfigError> {
-    let host = config
-        .text("ip")
-        .ok_or(ConfigError::Missing { what: "the fence address", parameter: "ip" })?;
+    let host = address(config)?;
     // An IPv6 address may be written in brackets, as in an URL.
     let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     Ok(literal.unwrap_or(&host).to_owned())
-}
-
-pub(super) fn port(config: &AgentConfig) -> Result<u16, ConfigError> {
-    let port = config.integer("ipport").unwrap_or(0);
-    match u16::try_from(port) {
-        Ok(port) if port > 0 => Ok(port),
-        _ => Err(unusable("ipport", format!("{port} is no UDP port (1 to 65535)"))),
-    }
 }
 
 pub(super) fn session_config(config: &AgentConfig) -> Result<SessionConfig, ConfigError> {
@@ -177,24 +163,12 @@ fn unknown_suite(id: &str) -> String {
     }
 }
 
-fn login_timeout(config: &AgentConfig) -> Duration {
-    let timeout = config.seconds("login_timeout").filter(|timeout| !timeout.is_zero());
-    match timeout {
-        Some(timeout) if config.is_given("login_timeout") => timeout,
-        Some(timeout) if !config.is_set("disable_timeout") => timeout,
-        _ => WITHOUT_LOGIN_TIMEOUT,
-    }
-}
-
-fn unusable(parameter: &'static str, reason: String) -> ConfigError {
-    ConfigError::Unusable { parameter, reason }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::agents::standard;
 
     fn config(given: &[(&str, &str)]) -> AgentConfig {
         let mut config = AgentConfig::new(Arc::new(super::super::agent("fence_ipmilan")));
@@ -313,9 +287,10 @@ mod tests {
         assert_eq!(host(&config(&[("ip", "[::1]")])).unwrap(), "::1");
         assert_eq!(host(&config(&[("ip", "bmc1")])).unwrap(), "bmc1");
         assert!(host(&config(&[])).is_err());
-        assert_eq!(port(&config(&[])).unwrap(), 623);
+        let port = |given: &[(&str, &str)]| standard::port(&config(given), "UDP");
+        assert_eq!(port(&[]).unwrap(), 623);
         for wrong in ["0", "-1", "65536"] {
-            assert!(port(&config(&[("ipport", wrong)])).is_err(), "{wrong}");
+            assert!(port(&[("ipport", wrong)]).is_err(), "{wrong}");
         }
     }
 }

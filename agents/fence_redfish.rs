@@ -1,0 +1,7 @@
+//! `fence_redfish`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fence_agent::main(fencing::agents::redfish::agent)
+}

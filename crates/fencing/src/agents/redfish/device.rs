@@ -1,0 +1,112 @@
+//! A computer system behind a Redfish service as a fence device.
+
+use std::env;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redfish_power::{Client, Error, Origin, PowerState as Redfish, Purpose};
+use tokio::time::Instant;
+
+use super::advice::{advice, kind, name};
+use super::settings::client_config;
+use crate::agents::standard::unusable;
+use crate::{
+    AgentConfig, ConfigError, Device, DeviceError, ErrorKind, Power, PowerState, RestartMark,
+};
+
+/// How long a command may go unanswered before the power state is looked at: the command may have arrived.
+const COMMAND_ANSWERED_AFTER: Duration = Duration::from_secs(10);
+/// The same for a power cycle. While it is waited for nobody watches.
+const CYCLE_ANSWERED_AFTER: Duration = Duration::from_secs(3);
+/// How long the end of a session may take.
+const CLOSED_AFTER: Duration = Duration::from_secs(5);
+
+/// Makes the device that a configuration describes; connects nothing.
+pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError> {
+    let client_config = client_config(config, |name| env::var(name).ok())?;
+    let origin = client_config.origin.clone();
+    let client = Client::new(client_config).map_err(|error| match error {
+        Error::TlsSetup(_) => unusable("ssl_ca_bundle", error.to_string()),
+        error => unusable("ip", error.to_string()),
+    })?;
+    Ok(Box::new(System { origin, client, graceful_off: config.is_set("graceful_off") }))
+}
+
+/// The system of one machine.
+struct System {
+    origin: Origin,
+    client: Client,
+    graceful_off: bool,
+}
+
+#[async_trait]
+impl Device for System {
+    fn address(&self) -> String {
+        self.origin.to_string()
+    }
+
+    async fn power_state(&mut self, deadline: Instant) -> Result<PowerState, DeviceError> {
+        let state =
+            self.client.power_state(deadline).await.map_err(|error| self.explained(error))?;
+        Ok(match state {
+            Redfish::Off => PowerState::Off,
+            Redfish::On | Redfish::PoweringOn | Redfish::Paused => PowerState::On,
+            other @ (Redfish::PoweringOff | Redfish::Other(_)) => {
+                log::info!("{}: PowerState is {other}", self.origin);
+                PowerState::Unsettled
+            }
+        })
+    }
+
+    async fn set_power(&mut self, to: Power, deadline: Instant) -> Result<(), DeviceError> {
+        let purpose = match to {
+            Power::On => Purpose::On,
+            Power::Off => Purpose::Off { graceful: self.graceful_off },
+        };
+        self.reset(purpose, deadline, COMMAND_ANSWERED_AFTER).await
+    }
+
+    async fn cycle(&mut self, deadline: Instant) -> Result<(), DeviceError> {
+        self.reset(Purpose::Cycle, deadline, CYCLE_ANSWERED_AFTER).await
+    }
+
+    async fn diagnostic_interrupt(&mut self, deadline: Instant) -> Result<(), DeviceError> {
+        self.reset(Purpose::DiagnosticInterrupt, deadline, COMMAND_ANSWERED_AFTER).await
+    }
+
+    async fn restart_mark(&mut self, deadline: Instant) -> Result<RestartMark, DeviceError> {
+        let system = self.client.system(deadline).await;
+        let mark = system.map(|system| system.last_reset_time.clone());
+        match mark.map_err(|error| self.explained(error))? {
+            Some(time) => Ok(RestartMark::Time { text: time.text, since_1970: time.since_1970 }),
+            None => {
+                let reason = "the system does not tell when it was last reset";
+                Err(DeviceError::new(ErrorKind::Unsupported, reason))
+            }
+        }
+    }
+
+    async fn close(&mut self) {
+        self.client.close(Instant::now() + CLOSED_AFTER).await;
+    }
+}
+
+impl System {
+    async fn reset(
+        &mut self,
+        purpose: Purpose,
+        deadline: Instant,
+        patience: Duration,
+    ) -> Result<(), DeviceError> {
+        let deadline = deadline.min(Instant::now() + patience);
+        self.client.reset(purpose, deadline).await.map_err(|error| self.explained(error))
+    }
+
+    /// The error with what to try, in terms of this agent's parameters.
+    fn explained(&self, error: Error) -> DeviceError {
+        let kind = kind(&error, self.client.is_admitted());
+        let name = name(&error).map(|name| format!("{name}: ")).unwrap_or_default();
+        let advice = advice(&error).map(|advice| format!("; {advice}")).unwrap_or_default();
+        DeviceError::new(kind, format!("{name}{error}{advice}"))
+    }
+}

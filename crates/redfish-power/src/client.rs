@@ -1,0 +1,461 @@
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::header::{self, HeaderValue};
+use reqwest::{Method, StatusCode, Url};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep_until};
+
+use crate::connection::{Connection, Question, leads_away};
+use crate::document::{link, text};
+use crate::exchange::Answer;
+use crate::login::Credentials;
+use crate::message::Message;
+use crate::origin::Origin;
+use crate::system::{ComputerSystem, PowerState, Purpose, ResetType, allowable_of_action_info};
+use crate::tls::{self, Verification};
+use crate::{Error, RetryPolicy, Step};
+
+/// More pages, or more systems, are in no machine.
+const MOST_PAGES: usize = 64;
+const MOST_SYSTEMS: usize = 1024;
+/// How long after a press of the power button off is not believed: a press that came when the machine was just going off
+/// by itself switches it on again.
+const BUTTON_SETTLES: Duration = Duration::from_secs(4);
+
+/// Where a service is, and how to talk to it.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Host and port.
+    pub origin: Origin,
+    /// The path of the service root: `/redfish/v1`.
+    pub root: String,
+    /// The path of the system, if it need not be looked for.
+    pub system: Option<String>,
+    /// Which of several systems: its Id, Name, UUID, HostName or SerialNumber. Not looked at where there is one only.
+    pub choice: Option<String>,
+    /// Who asks.
+    pub credentials: Credentials,
+    /// How the service is known to be the right one.
+    pub verification: Verification,
+    /// How long to wait, and how often to ask.
+    pub policy: RetryPolicy,
+}
+
+/// A client for the power of one system.
+///
+/// Each call comes back by its deadline. It connects when it is first asked for something, and again when the
+/// connection was lost; [`Client::close`] gives back what it holds at the service.
+pub struct Client {
+    connection: Connection,
+    root: Url,
+    choice: Option<String>,
+    /// Where the system is, once that is known.
+    url: Option<Url>,
+    /// The system as it was read first.
+    first: Option<ComputerSystem>,
+    /// The system as it was read last.
+    last: Option<ComputerSystem>,
+    /// The types of reset, where the service says them in another place than the system.
+    allowable: Option<Vec<String>>,
+    /// When the power button was pressed, and what for.
+    pressed: Option<(Instant, Purpose)>,
+}
+
+impl Client {
+    /// A client; nothing is connected yet.
+    ///
+    /// # Errors
+    /// When the certificates to check the service's with are not there, or a path of the configuration leads elsewhere.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        let Config { origin, root, system, choice, credentials, verification, policy } = config;
+        let builder = reqwest::Client::builder()
+            .http1_only()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(policy.silence)
+            .pool_max_idle_per_host(1)
+            .tcp_nodelay(true);
+        let http = tls::configured(builder, &verification)?
+            .build()
+            .map_err(|error| Error::Http(error.to_string()))?;
+        let at = |step, path: &str| {
+            origin.at(path).map_err(|elsewhere| leads_away(step, "the configuration", elsewhere))
+        };
+        let root = at(Step::ServiceRoot, &root)?;
+        let url = system.map(|path| at(Step::System, &path)).transpose()?;
+        let connection = Connection::new(http, origin, root.clone(), credentials, policy);
+        Ok(Self {
+            connection,
+            root,
+            choice,
+            url,
+            first: None,
+            last: None,
+            allowable: None,
+            pressed: None,
+        })
+    }
+
+    /// Whether the service has taken the credentials.
+    #[must_use]
+    pub fn is_admitted(&self) -> bool {
+        self.connection.is_admitted()
+    }
+
+    /// The power state, read from the service now.
+    ///
+    /// # Errors
+    /// When no trustworthy answer came.
+    pub async fn power_state(&mut self, deadline: Instant) -> Result<PowerState, Error> {
+        let state = self.system(deadline).await?.power_state()?.clone();
+        let is_settling = self.pressed.is_some_and(|(at, purpose)| {
+            matches!(purpose, Purpose::Off { .. }) && at.elapsed() < BUTTON_SETTLES
+        });
+        Ok(if is_settling && state == PowerState::Off { PowerState::PoweringOff } else { state })
+    }
+
+    /// The system, read from the service now. The first time it is looked for, unless the configuration names it.
+    ///
+    /// # Errors
+    /// When no trustworthy answer came; when there is no system, or no telling which; when it is another one than the
+    /// first time.
+    pub async fn system(&mut self, deadline: Instant) -> Result<&ComputerSystem, Error> {
+        let system = match self.url.clone() {
+            Some(url) => self.read_system(url, deadline).await?,
+            None => {
+                let all = self.systems(deadline).await?;
+                let system = chosen(all, self.choice.as_deref())?;
+                self.url = Some(self.at(Step::System, &self.root, &system.path)?);
+                system
+            }
+        };
+        let first = self.first.get_or_insert_with(|| system.clone());
+        if !first.may_be(&system) {
+            let (before, now) = (first.to_string(), system.to_string());
+            return Err(Error::AnotherSystem { before, now });
+        }
+        Ok(self.last.insert(system))
+    }
+
+    /// All systems of the service, from its root over the pages of its collection (DSP0266, "Resource collections").
+    ///
+    /// # Errors
+    /// When one of them cannot be read; but one that is listed and not there is left out.
+    pub async fn systems(&mut self, deadline: Instant) -> Result<Vec<ComputerSystem>, Error> {
+        let mut systems = Vec::new();
+        for url in self.members(deadline).await? {
+            match self.read_system(url, deadline).await {
+                Ok(system) => systems.push(system),
+                Err(Error::Refused { refusal, .. }) if refusal.status == 404 => {
+                    log::info!("{}: {refusal}; it is left out", self.connection.origin());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(systems)
+    }
+
+    /// Asks for a reset: the best that the system has for this purpose. A task that carries it out is followed for a
+    /// while, for what it says when it fails; not that of a power cycle, which the caller wants to see.
+    ///
+    /// # Errors
+    /// When the service did not take it, or failed. Where there was no answer, it may have been carried out.
+    pub async fn reset(&mut self, purpose: Purpose, deadline: Instant) -> Result<(), Error> {
+        let system = self.resettable(deadline).await?;
+        let missing = |what| Error::Missing { step: Step::Reset, path: system.path.clone(), what };
+        let action =
+            system.reset.as_ref().ok_or_else(|| missing("action #ComputerSystem.Reset"))?;
+        let reset = action.choose(purpose).ok_or_else(|| Error::ResetNotOffered {
+            wanted: purpose.types().iter().map(|reset| reset.name()).collect(),
+            offered: action.allowable.clone().unwrap_or_default(),
+        })?;
+        let from = self.at(Step::System, &self.root, &system.path)?;
+        let url = self.at(Step::Reset, &from, &action.target)?;
+        log::info!("{}: {reset} to system {system}", self.connection.origin());
+        if reset == ResetType::PushPowerButton && !self.press(purpose, deadline).await? {
+            return Ok(());
+        }
+        let answer = self.post(&url, reset, system.etag.as_deref(), deadline).await?;
+        match task_of(&answer) {
+            Some(monitor) if purpose != Purpose::Cycle => {
+                let monitor = self.at(Step::Task, &url, &monitor)?;
+                self.follow_task(monitor, &answer, deadline).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives back a session, if there is one.
+    pub async fn close(&mut self, deadline: Instant) {
+        self.connection.close(deadline).await;
+    }
+
+    fn at(&self, step: Step, from: &Url, path: &str) -> Result<Url, Error> {
+        let origin = self.connection.origin();
+        origin.resolve(from, path).map_err(|elsewhere| leads_away(step, from.path(), elsewhere))
+    }
+
+    async fn read_system(&mut self, url: Url, deadline: Instant) -> Result<ComputerSystem, Error> {
+        let path = path_of(&url);
+        let (answer, document) = self.connection.read(Step::System, url, deadline).await?;
+        let etag = answer.header(&header::ETAG).map(str::to_owned);
+        Ok(ComputerSystem::of(&path, etag, &document))
+    }
+
+    async fn members(&mut self, deadline: Instant) -> Result<Vec<Url>, Error> {
+        let mut page = Some(self.collection(deadline).await?);
+        let mut seen = BTreeSet::new();
+        let mut members = Vec::new();
+        while let Some(url) = page.take() {
+            if !seen.insert(url.to_string()) || seen.len() > MOST_PAGES {
+                break;
+            }
+            let (_, document) = self.connection.read(Step::Systems, url.clone(), deadline).await?;
+            for member in document.get("Members").and_then(Value::as_array).into_iter().flatten() {
+                let Some(path) = text(member, "@odata.id") else { continue };
+                let member = self.at(Step::Systems, &url, path)?;
+                if !members.contains(&member) && members.len() < MOST_SYSTEMS {
+                    members.push(member);
+                }
+            }
+            let next = text(&document, "Members@odata.nextLink");
+            page = next.map(|next| self.at(Step::Systems, &url, next)).transpose()?;
+        }
+        Ok(members)
+    }
+
+    /// The collection of systems: where the service root says, or where it always is (DSP0266, "Service root"), for
+    /// some services forget to say.
+    async fn collection(&mut self, deadline: Instant) -> Result<Url, Error> {
+        let root = self.root.clone();
+        let (_, document) = self.connection.read(Step::ServiceRoot, root.clone(), deadline).await?;
+        match link(&document, "Systems") {
+            Some(path) => self.at(Step::Systems, &root, path),
+            None => {
+                let path = format!("{}/Systems", root.path().trim_end_matches('/'));
+                self.at(Step::Systems, &root, &path)
+            }
+        }
+    }
+
+    /// The system as it was last read, with what is known of the resets that it takes.
+    async fn resettable(&mut self, deadline: Instant) -> Result<ComputerSystem, Error> {
+        let mut system = match self.last.clone() {
+            Some(system) => system,
+            None => self.system(deadline).await?.clone(),
+        };
+        let Some(action) = system.reset.as_mut().filter(|action| action.allowable.is_none()) else {
+            return Ok(system);
+        };
+        if let (None, Some(path)) = (&self.allowable, &action.action_info) {
+            let from = self.at(Step::System, &self.root, &system.path)?;
+            let url = self.at(Step::ActionInfo, &from, path)?;
+            match self.connection.read(Step::ActionInfo, url, deadline).await {
+                Ok((_, document)) => self.allowable = allowable_of_action_info(&document),
+                // The first type of each purpose is what nearly all systems take.
+                Err(error) => log::info!("{}: {error}", self.connection.origin()),
+            }
+        }
+        action.allowable.clone_from(&self.allowable);
+        Ok(system)
+    }
+
+    /// Whether the button is to be pressed now: not if the system is there already, and not twice.
+    async fn press(&mut self, purpose: Purpose, deadline: Instant) -> Result<bool, Error> {
+        let is_off = self.power_state(deadline).await? == PowerState::Off;
+        if is_off == matches!(purpose, Purpose::Off { .. }) {
+            return Ok(false);
+        }
+        if self.pressed.is_some_and(|(_, before)| before == purpose) {
+            return Err(Error::PressedBefore);
+        }
+        self.pressed = Some((Instant::now(), purpose));
+        Ok(true)
+    }
+
+    /// Posts the reset; once more with the system's ETag if the service wants one (412 or 428: some want it, others refuse
+    /// it).
+    async fn post(
+        &mut self,
+        url: &Url,
+        reset: ResetType,
+        etag: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Answer, Error> {
+        let mut question = Question {
+            step: Step::Reset,
+            method: Method::POST,
+            url: url.clone(),
+            body: Some(json!({"ResetType": reset.name()}).to_string().into_bytes()),
+            if_match: None,
+            repeatable: reset.is_repeatable(),
+        };
+        match self.connection.ask(&question, deadline).await {
+            Err(Error::Refused { refusal, .. }) if matches!(refusal.status, 412 | 428) => {
+                let etag = etag.and_then(|etag| HeaderValue::from_str(etag).ok());
+                let Some(etag) = etag else {
+                    return Err(Error::Refused { step: Step::Reset, refusal });
+                };
+                question.if_match = Some(etag);
+                self.connection.ask(&question, deadline).await
+            }
+            result => result,
+        }
+    }
+
+    /// Looks at a task until it is done, for a while.
+    async fn follow_task(
+        &mut self,
+        monitor: Url,
+        accepted: &Answer,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        let policy = *self.connection.policy();
+        let until = deadline.min(Instant::now() + policy.task);
+        let mut pause = accepted.retry_after().unwrap_or(policy.task_pause);
+        loop {
+            let next = Instant::now() + pause;
+            if next >= until {
+                log::info!("{}: the task goes on", self.connection.origin());
+                return Ok(());
+            }
+            sleep_until(next).await;
+            let question = Question::get(Step::Task, monitor.clone());
+            let answer = match self.connection.ask(&question, until).await {
+                Ok(answer) => answer,
+                // A monitor is gone once its task is done; what it did shows in the power state.
+                Err(error) => {
+                    log::info!("{}: {error}", self.connection.origin());
+                    return Ok(());
+                }
+            };
+            match Progress::of(&answer) {
+                Progress::Done => return Ok(()),
+                Progress::Failed(error) => return Err(error),
+                Progress::Running => {
+                    pause = answer.retry_after().unwrap_or(policy.task_pause);
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("root", &self.root.as_str()).finish_non_exhaustive()
+    }
+}
+
+/// How far a task is (DSP0268, "TaskState").
+enum Progress {
+    Running,
+    Done,
+    Failed(Error),
+}
+
+impl Progress {
+    fn of(answer: &Answer) -> Self {
+        let document = answer.document().unwrap_or_default();
+        match text(&document, "TaskState") {
+            Some("Exception" | "Killed" | "Cancelled" | "Interrupted") => {
+                let state = text(&document, "TaskState").unwrap_or_default().to_owned();
+                let messages = Message::all_of(&document);
+                Self::Failed(Error::TaskFailed { state, messages })
+            }
+            Some("Completed") => Self::Done,
+            Some(_) => Self::Running,
+            None if answer.status == StatusCode::ACCEPTED => Self::Running,
+            None => Self::Done,
+        }
+    }
+}
+
+/// Where the task can be watched that carries out what was accepted, if the service tells (DSP0266, "Asynchronous
+/// operations"). Some accept, and tell nothing.
+fn task_of(answer: &Answer) -> Option<String> {
+    if answer.status != StatusCode::ACCEPTED {
+        return None;
+    }
+    if let Some(monitor) = answer.header(&header::LOCATION) {
+        return Some(monitor.to_owned());
+    }
+    let document = answer.document()?;
+    let is_task = document.get("TaskState").is_some();
+    let monitor = text(&document, "TaskMonitor").or_else(|| text(&document, "@odata.id"));
+    monitor.filter(|_| is_task).map(str::to_owned)
+}
+
+/// The one system that is meant. Candidates are those that can be reset: a baseboard beside the host cannot.
+fn chosen(all: Vec<ComputerSystem>, choice: Option<&str>) -> Result<ComputerSystem, Error> {
+    let (mut candidates, others): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(ComputerSystem::has_reset);
+    let shown = |systems: &[ComputerSystem]| systems.iter().map(ToString::to_string).collect();
+    if candidates.is_empty() {
+        return Err(Error::NoSystem { systems: shown(&others) });
+    }
+    let systems = shown(&candidates);
+    if candidates.len() > 1 {
+        candidates.retain(|system| choice.is_some_and(|choice| system.is_called(choice)));
+    }
+    match (candidates.pop(), candidates.len()) {
+        (Some(system), 0) => Ok(system),
+        _ => Err(Error::SeveralSystems { choice: choice.map(str::to_owned), systems }),
+    }
+}
+
+fn path_of(url: &Url) -> String {
+    match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn system(id: &str, has_reset: bool) -> ComputerSystem {
+        let reset = json!({"#ComputerSystem.Reset": {"target": "/reset"}});
+        let actions = if has_reset { reset } else { json!({}) };
+        let document = json!({"Id": id, "Name": "System", "Actions": actions});
+        ComputerSystem::of(&format!("/redfish/v1/Systems/{id}"), None, &document)
+    }
+
+    fn choose(systems: &[(&str, bool)], choice: Option<&str>) -> Result<String, String> {
+        let all = systems.iter().map(|(id, has_reset)| system(id, *has_reset)).collect();
+        chosen(all, choice).map(|system| system.id).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_only_system_that_can_be_reset_is_meant_whatever_name_is_given() {
+        let hgx = [("HGX_Baseboard_0", false), ("System_0", true)];
+        for choice in [None, Some("node1"), Some("HGX_Baseboard_0")] {
+            assert_eq!(choose(&hgx, choice).unwrap(), "System_0", "{choice:?}");
+        }
+    }
+
+    #[test]
+    fn of_several_systems_one_must_be_chosen_by_a_name_of_its_own() {
+        let nodes = [("Node0", true), ("Node1", true), ("Board", false)];
+        assert_eq!(choose(&nodes, Some("Node1")).unwrap(), "Node1");
+        let both = "'Node0' (name 'System'); 'Node1' (name 'System')";
+        for (choice, said) in [
+            (None, "none was chosen"),
+            (Some("node1"), "'node1' is not the name of exactly one"),
+            (Some("System"), "'System' is not the name of exactly one"),
+            (Some("Board"), "'Board' is not the name of exactly one"),
+        ] {
+            let error = choose(&nodes, choice).unwrap_err();
+            assert_eq!(error, format!("the service has several systems, and {said}: {both}"));
+        }
+    }
+
+    #[test]
+    fn without_a_system_that_can_be_reset_there_is_none() {
+        assert_eq!(choose(&[], None).unwrap_err(), "the service has no system that can be reset");
+        let error = choose(&[("Board", false)], None).unwrap_err();
+        assert_eq!(error, "the service has no system that can be reset: 'Board' (name 'System')");
+    }
+}
