@@ -131,7 +131,7 @@ impl Response {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         match framing {
-            Framing::ContentLength if self.status == 204 => (),
+            _ if self.status == 204 => (), // it has no body (RFC 9110 §15.3.5)
             Framing::ContentLength => {
                 head.push_str(&format!("Content-Length: {}\r\n", self.body.len()));
             }
@@ -143,8 +143,8 @@ impl Response {
         }
         head.push_str("\r\n");
         let body = match framing {
-            Framing::Chunked => chunked(&self.body),
-            Framing::ContentLength | Framing::UntilClose => self.body.clone(),
+            Framing::Chunked if self.status != 204 => chunked(&self.body),
+            Framing::Chunked | Framing::ContentLength | Framing::UntilClose => self.body.clone(),
         };
         (head.into_bytes(), body)
     }
