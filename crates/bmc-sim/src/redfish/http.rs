@@ -172,12 +172,12 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut head = httparse::Request::new(&mut headers);
     match head.parse(bytes) {
-        Ok(httparse::Status::Complete(length)) => {
+        Ok(httparse::Status::Complete(length)) if length <= LONGEST_HEAD => {
             let keeps = head.version == Some(1);
             parse_body(request(&head), bytes, length, keeps)
         }
-        Ok(httparse::Status::Partial) if bytes.len() > LONGEST_HEAD => Parsed::Refused(431),
-        Ok(httparse::Status::Partial) => Parsed::Partial,
+        Ok(httparse::Status::Partial) if bytes.len() <= LONGEST_HEAD => Parsed::Partial,
+        Ok(_) => Parsed::Refused(431),
         Err(_) => Parsed::Refused(400),
     }
 }
@@ -280,6 +280,7 @@ mod tests {
         for (bytes, status) in [
             (&b"\x16\x03\x01\x02\x00\x01"[..], 400),
             (&long_head, 431),
+            (&[&long_head, &b"\r\n\r\n"[..]].concat(), 431),
             (b"POST / HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n", 413),
             (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
             (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rand::SeedableRng;
 use rand::rngs::{StdRng, SysError, SysRng};
@@ -18,6 +18,9 @@ use super::{
     Request, Service,
 };
 use crate::{EventsMissed, Power};
+
+/// After a connection that could not be accepted.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A [`Service`] behind HTTPS, in real time. It stops when dropped, and so do its connections.
 pub struct RedfishServer {
@@ -290,10 +293,107 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>) {
                 Err(error) => {
                     log::debug!("accepting: {error}");
                     // Such as too many open files: without a pause this would go round and round.
-                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                    tokio::time::sleep(PAUSE).await;
                 }
             },
             Some(_) = connections.join_next() => (),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio_rustls::TlsConnector;
+    use tokio_rustls::rustls::crypto::ring;
+    use tokio_rustls::rustls::pki_types::CertificateDer;
+    use tokio_rustls::rustls::pki_types::pem::PemObject;
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+    use super::*;
+    use crate::redfish::{CertificateConfig, Quirk};
+
+    #[tokio::test]
+    async fn a_connection_is_closed_with_close_notify_or_without() {
+        for (quirk, end) in
+            [(Quirk::CloseEach, None), (Quirk::NoCloseNotify, Some(ErrorKind::UnexpectedEof))]
+        {
+            let server = start(RedfishConfig { quirks: [quirk].into(), ..config() }).await;
+            let mut stream = connect(&server).await;
+            stream.write_all(b"GET /redfish HTTP/1.1\r\n\r\n").await.unwrap();
+            let mut answer = Vec::new();
+            let ended = stream.read_to_end(&mut answer).await;
+            assert_eq!(ended.err().map(|error| error.kind()), end, "{quirk}");
+            assert!(answer.ends_with(br#"{"v1":"/redfish/v1/"}"#));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_silent_connection_is_closed_after_its_time() {
+        let keep_alive = KeepAlive::CloseIdle(Duration::from_millis(1));
+        let server = start(RedfishConfig { keep_alive, ..config() }).await;
+        let mut stream = connect(&server).await;
+        assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn requests_may_come_in_pieces_and_two_at_once() {
+        let server = start(config()).await;
+        let mut stream = connect(&server).await;
+        let request = b"GET /redfish HTTP/1.1\r\n\r\n";
+        let (beginning, rest) = request.split_at(10);
+        stream.write_all(beginning).await.unwrap();
+        stream.write_all(&[rest, request].concat()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).await.unwrap();
+        assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2);
+        assert_eq!(server.counts().connections, 1);
+    }
+
+    #[tokio::test]
+    async fn an_event_is_told_when_it_happens() {
+        let server = start(config()).await;
+        let (event, ()) = tokio::join!(server.event(0), async {
+            tokio::task::yield_now().await;
+            server.set_power("1", Power::Off);
+        });
+        let off = crate::redfish::RedfishEventKind::PowerOff("1".into());
+        assert_eq!(event.unwrap().kind, off);
+        assert_eq!((server.event_count(), server.power("2")), (1, None));
+    }
+
+    #[tokio::test]
+    async fn a_server_stops_with_its_connections() {
+        let server = start(config()).await;
+        let mut stream = connect(&server).await;
+        let address = server.address();
+        drop(server);
+        assert!(stream.read(&mut [0; 1]).await.is_err(), "closed without close_notify");
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    fn config() -> RedfishConfig {
+        let certificate = CertificateConfig::OwnCa;
+        RedfishConfig { certificate, ..RedfishConfig::new(Vec::new()) }
+    }
+
+    async fn start(config: RedfishConfig) -> RedfishServer {
+        RedfishServer::start("127.0.0.1:0".parse().unwrap(), config).await.unwrap()
+    }
+
+    async fn connect(server: &RedfishServer) -> tokio_rustls::client::TlsStream<TcpStream> {
+        let ca = CertificateDer::from_pem_slice(server.certificate_pem().as_bytes()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(ca).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let config = config.with_safe_default_protocol_versions().unwrap();
+        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let stream = TcpStream::connect(server.address()).await.unwrap();
+        let connector = TlsConnector::from(Arc::new(config));
+        connector.connect(server.address().ip().into(), stream).await.unwrap()
     }
 }
