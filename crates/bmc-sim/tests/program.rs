@@ -1,4 +1,4 @@
-//! The program `bmc-sim`. Its honest test agent needs ipmitool.
+//! The program `bmc-sim`. Its honest test agents need ipmitool and curl.
 #![cfg(test)]
 
 use std::io::{BufRead, BufReader, Lines};
@@ -40,6 +40,69 @@ fn the_demonstration_does_not_believe_a_liar() {
 }
 
 #[test]
+fn the_demonstration_shows_redfish_too() {
+    let agent = agent("honest_redfish.sh");
+    let output = demo_with("honest.sh", &["--redfish-agent", &agent]);
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{shown}");
+    let (_, shown) = shown.split_once("Redfish").unwrap();
+    for expected in [
+        "password=********",
+        "ssl_fingerprint=",
+        "reset of system \"1\", ForceOff: answered 204",
+        "machine  power of system \"1\" went off",
+        "system \"1\" asked for: PowerState is Off",
+        "machine  power of system \"1\" went on",
+        "Success: Rebooted",
+        "Status: ON",
+    ] {
+        assert!(shown.contains(expected), "{expected:?} is not in:\n{shown}");
+    }
+    assert!(!shown.contains("secret"), "{shown}");
+    let output = demo_with("honest.sh", &["--redfish-agent", &self::agent("liar.sh")]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("the machine never went off"), "{error}");
+}
+
+#[test]
+fn a_served_redfish_service_is_what_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = folder.path().join("certificate.pem");
+    let certificate = certificate.to_str().unwrap();
+    let options = ["redfish", "--listen", "127.0.0.1:0", "--certificate-out", certificate];
+    let systems = ["--system", "a", "--system", "b", "--initial", "off"];
+    let quirks = ["--quirk", "psu501,close_each", "--power-delay", "0", "--tasks"];
+    let arguments = [&options[..], &systems, &quirks].concat();
+    let mut served = Served::run(&arguments, |line| line.parse().unwrap());
+    let curl = |path: &str, data: &[&str]| {
+        let url = format!("https://{}/redfish/v1/{path}", served.address);
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--cacert", certificate, "--user", "admin:secret"]);
+        let output = curl.args(data).arg(url).output().expect("curl must be installed");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(curl("Systems/b", &[]).contains("\"PowerState\":\"Off\""));
+    let reset = |kind| {
+        let body = format!("{{\"ResetType\":\"{kind}\"}}");
+        curl("Systems/b/Actions/ComputerSystem.Reset", &["--json", &body])
+    };
+    assert!(reset("ForceOff").contains("PSU501"));
+    assert!(reset("On").contains("TaskMonitor"));
+    let lines: Vec<String> = served.lines.by_ref().take(6).map(Result::unwrap).collect();
+    for (line, end) in lines.iter().zip([
+        "",
+        "system \"b\" asked for: PowerState is Off",
+        "quirk psu501: request refused",
+        "reset of system \"b\", ForceOff: answered 409",
+        "reset of system \"b\", On: answered 202",
+        "power of system \"b\" went on",
+    ]) {
+        assert!(line.ends_with(end), "{lines:?}");
+    }
+    assert!(lines[0].starts_with("SHA-256 of the certificate: "), "{lines:?}");
+}
+
+#[test]
 fn wrong_usage_is_exit_code_1() {
     for arguments in [
         &[][..],
@@ -56,6 +119,10 @@ fn wrong_usage_is_exit_code_1() {
         &["serve", "--satellite", "0x82/"],
         &["serve", "--loss", "1.5"],
         &["serve", "--jitter", "-1"],
+        &["redfish", "--system", "a/b"],
+        &["redfish", "--quirk", "presentstate"],
+        &["redfish", "--certificate", "good"],
+        &["redfish", "--listen", "127.0.0.1:0", "--certificate-out", "/nonexistent/x"],
         &["farm", "--count", "0"],
         &["farm", "--by-port", "--listen", "127.0.0.1:65535", "--count", "2"],
         &["serve", "--password-file", "/nonexistent", "--listen", "127.0.0.1:0"],
@@ -233,8 +300,17 @@ impl Drop for Served {
 }
 
 fn demo(agent: &str) -> Output {
-    let agent = format!("{}/tests/agents/{agent}", env!("CARGO_MANIFEST_DIR"));
-    bmc_sim(&["demo", "--power-delay", "0.1", "--agent", &agent]).output().unwrap()
+    demo_with(agent, &[])
+}
+
+fn demo_with(agent: &str, options: &[&str]) -> Output {
+    let agent = self::agent(agent);
+    let demo = ["demo", "--power-delay", "0.1", "--agent", &agent];
+    bmc_sim(&[&demo, options].concat()).output().unwrap()
+}
+
+fn agent(name: &str) -> String {
+    format!("{}/tests/agents/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 fn bmc_sim(arguments: &[&str]) -> Command {

@@ -1,18 +1,24 @@
+mod bmc;
+
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use bmc_sim::{Config, Event, EventKind, EventsMissed, Power, Server, User};
+use bmc_sim::redfish::{RedfishConfig, RedfishServer, RedfishSystem, RedfishUser};
+use bmc_sim::{Config, EventsMissed, Power, Server, User};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
 use super::{Error, print, seconds};
+use bmc::{About, Bmc, Told};
 
 /// An agent that takes longer is killed. A reboot of the simulated machine takes a few seconds.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 const USER: &str = "admin";
 const PASSWORD: &str = "secret";
+/// The id of the machine behind Redfish.
+const SYSTEM: &str = "1";
 const REBOOTED: &str = "Success: Rebooted";
 const STATUS_ON: &str = "Status: ON";
 
@@ -21,6 +27,9 @@ pub(super) struct Options {
     /// The program fence_ipmilan.
     #[arg(long, value_name = "FILE")]
     agent: PathBuf,
+    /// The program fence_redfish: it reboots another machine, over Redfish.
+    #[arg(long, value_name = "FILE")]
+    redfish_agent: Option<PathBuf>,
     /// How long after its acknowledgement a chassis command acts.
     #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = seconds)]
     power_delay: Duration,
@@ -41,40 +50,51 @@ pub(super) enum Failure {
     NotOn,
 }
 
-/// Reboots a simulated machine with the agent, and checks that it really went off and on.
+/// Reboots a simulated machine with the agent, and checks that it really went off and on; then one over Redfish.
 pub(super) async fn run(options: Options) -> Result<(), Error> {
-    let mut stage = Stage::set(options).await?;
+    let Options { agent, redfish_agent, power_delay } = options;
+    let mut stage = Stage::set(ipmi(power_delay).await?, &agent);
     print(format_args!(
         "A machine that is on, and its simulated BMC on {}. Its commands act after {} ms.",
         stage.bmc.address(),
-        stage.power_delay.as_millis(),
+        power_delay.as_millis(),
     ))?;
     print("The agent is run as a cluster runs it: with parameters on its standard input.")?;
     print(
         "Times are in milliseconds; \"agent <\" is what it reads, \"agent >\" what it writes.\nEqual answers in a row are shown once.\n",
     )?;
-    stage.run_agent("reboot", REBOOTED).await?;
-    if !stage.was_off {
-        return Err(Failure::NeverOff.into());
-    }
-    if stage.bmc.power() != Power::On {
-        return Err(Failure::NotOn.into());
-    }
-    print("\nIt is run once more, with another action; the other parameters are as before.\n")?;
-    stage.run_agent("status", STATUS_ON).await?;
-    let datagrams = stage.bmc.datagrams();
+    stage.play().await?;
+    let Some(agent) = redfish_agent else { return Ok(()) };
+    let mut stage = Stage::set(redfish(power_delay).await?, &agent);
     print(format_args!(
-        "\nThe BMC received {} datagrams and sent {}.\n\
-         The machine went off and on again, and only then did the agent report success.",
-        datagrams.received, datagrams.sent,
-    ))
+        "\nAnother machine that is on, and its BMC, which speaks Redfish on {}.\n\
+         Its certificate is self-signed: the agent is told the fingerprint.\n",
+        stage.bmc.address(),
+    ))?;
+    stage.play().await
+}
+
+async fn ipmi(power_delay: Duration) -> Result<Bmc, Error> {
+    let user = User::administrator(USER, PASSWORD)?;
+    let config = Config { power_delay, ..Config::new(vec![user]) };
+    Ok(Bmc::Ipmi(Server::start(any_port(), config).await?))
+}
+
+async fn redfish(power_delay: Duration) -> Result<Bmc, Error> {
+    let user = RedfishUser::administrator(USER, PASSWORD);
+    let systems = vec![RedfishSystem::new(SYSTEM)];
+    let config = RedfishConfig { power_delay, systems, ..RedfishConfig::new(vec![user]) };
+    Ok(Bmc::Redfish(RedfishServer::start(any_port(), config).await?))
+}
+
+fn any_port() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
 }
 
 /// The BMC, the agent, and how much of it all the audience has seen.
-struct Stage {
-    bmc: Server,
-    agent: PathBuf,
-    power_delay: Duration,
+struct Stage<'a> {
+    bmc: Bmc,
+    agent: &'a Path,
     start: Instant,
     /// How often the agent was started.
     runs: u32,
@@ -83,25 +103,37 @@ struct Stage {
     /// Whether the machine was off at any time.
     was_off: bool,
     /// What the BMC last told the agent, so that an agent that asks again and again makes one line.
-    last_status: Option<Power>,
+    last_status: Option<String>,
 }
 
-impl Stage {
-    async fn set(options: Options) -> Result<Self, Error> {
-        let Options { agent, power_delay } = options;
-        let user = User::administrator(USER, PASSWORD)?;
-        let config = Config { power_delay, ..Config::new(vec![user]) };
-        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Ok(Self {
-            bmc: Server::start(any_port, config).await?,
+impl<'a> Stage<'a> {
+    fn set(bmc: Bmc, agent: &'a Path) -> Self {
+        Self {
+            bmc,
             agent,
-            power_delay,
             start: Instant::now(),
             runs: 0,
             events_seen: 0,
             was_off: false,
             last_status: None,
-        })
+        }
+    }
+
+    async fn play(&mut self) -> Result<(), Error> {
+        self.run_agent("reboot", REBOOTED).await?;
+        if !self.was_off {
+            return Err(Failure::NeverOff.into());
+        }
+        if self.bmc.power() != Some(Power::On) {
+            return Err(Failure::NotOn.into());
+        }
+        print("\nIt is run once more, with another action; the other parameters are as before.\n")?;
+        self.run_agent("status", STATUS_ON).await?;
+        print(format_args!(
+            "\nThe BMC {}.\n\
+             The machine went off and on again, and only then did the agent report success.",
+            self.bmc.traffic(),
+        ))
     }
 
     /// Runs the agent once, and shows what happens meanwhile.
@@ -135,19 +167,19 @@ impl Stage {
 
     /// Starts the agent and feeds it its parameters.
     async fn start_agent(&self, action: &str) -> Result<Child, Error> {
-        let failed = |source| Error::Agent { agent: self.agent.clone(), source };
-        let mut command = Command::new(&self.agent);
+        let failed = |source| Error::Agent { agent: self.agent.to_owned(), source };
+        let mut command = Command::new(self.agent);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.kill_on_drop(true).spawn().map_err(failed)?;
         let address = self.bmc.address();
-        let parameters = [
+        let mut parameters = vec![
             ("ip", address.ip().to_string()),
             ("ipport", address.port().to_string()),
             ("username", USER.to_owned()),
             ("password", PASSWORD.to_owned()),
-            ("lanplus", "1".to_owned()),
-            ("action", action.to_owned()),
         ];
+        parameters.extend(self.bmc.parameters());
+        parameters.push(("action", action.to_owned()));
         for (name, value) in &parameters {
             let shown = if *name == "password" { "********" } else { value };
             // All but the action are the same each time: once is enough.
@@ -172,7 +204,7 @@ impl Stage {
         loop {
             tokio::select! {
                 output = &mut output => {
-                    let agent = self.agent.clone();
+                    let agent = self.agent.to_owned();
                     return output.map_err(|source| Error::Agent { agent, source });
                 }
                 event = self.bmc.event(self.events_seen) => self.show_next(event)?,
@@ -189,12 +221,12 @@ impl Stage {
         Ok(())
     }
 
-    fn show_next(&mut self, event: Result<Event, EventsMissed>) -> Result<(), Error> {
+    fn show_next(&mut self, event: Result<Told, EventsMissed>) -> Result<(), Error> {
         match event {
-            Ok(event) => {
+            Ok(told) => {
                 self.events_seen += 1;
-                self.was_off |= event.kind == EventKind::PowerOff;
-                self.show_event(&event)
+                self.was_off |= told.about == About::PowerOff;
+                self.show_event(told)
             }
             Err(missed) => {
                 self.events_seen = missed.next;
@@ -204,19 +236,19 @@ impl Stage {
     }
 
     /// The audience sees logins, and what is about power; how the agent looks around before that is left out.
-    fn show_event(&mut self, event: &Event) -> Result<(), Error> {
-        let who = match event.kind {
-            EventKind::PowerOff
-            | EventKind::PowerOn
-            | EventKind::Reset
-            | EventKind::DiagnosticInterrupt => "machine",
-            EventKind::StatusReported(power) if self.last_status.replace(power) == Some(power) => {
-                return Ok(());
+    fn show_event(&mut self, told: Told) -> Result<(), Error> {
+        let Told { at, what, about } = told;
+        let who = match about {
+            About::PowerOff | About::Machine => "machine",
+            About::Status if self.last_status.as_ref() == Some(&what) => return Ok(()),
+            About::Status => {
+                self.last_status = Some(what.clone());
+                "BMC"
             }
-            EventKind::Command { .. } | EventKind::UnknownCommand { .. } => return Ok(()),
-            _ => "BMC",
+            About::Agent => "BMC",
+            About::Detail => return Ok(()),
         };
-        self.show(event.at, who, &event.kind.to_string())
+        self.show(at, who, &what)
     }
 
     fn show_lines(&self, who: &str, output: &[u8]) -> Result<(), Error> {
