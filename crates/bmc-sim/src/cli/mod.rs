@@ -10,10 +10,10 @@ mod user;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bmc_sim::redfish::RedfishStartError;
-use bmc_sim::{FarmError, Power, StartError};
+use bmc_sim::{EventsMissed, FarmError, Power, StartError};
 use clap::{Parser, Subcommand};
 use ipmi_lan::CredentialError;
 
@@ -104,6 +104,27 @@ fn execute(command: Command) -> Result<(), Error> {
 /// One line on standard output. A closed one is an error, not a panic.
 fn print(line: impl std::fmt::Display) -> Result<(), Error> {
     writeln!(io::stdout(), "{line}").map_err(Error::Output)
+}
+
+/// Tells what happens, as it happens, for ever. `event` gives the one with an index: when it was, and its text.
+async fn tell(
+    start: Instant,
+    event: impl AsyncFn(usize) -> Result<(Instant, String), EventsMissed>,
+) -> Result<(), Error> {
+    let mut index = 0;
+    loop {
+        match event(index).await {
+            Ok((at, text)) => {
+                let elapsed = at.saturating_duration_since(start);
+                print(format_args!("{:10.3} s  {text}", elapsed.as_secs_f64()))?;
+                index += 1;
+            }
+            Err(missed) => {
+                print(format_args!("{:>10}    {missed}", ""))?;
+                index = missed.next;
+            }
+        }
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

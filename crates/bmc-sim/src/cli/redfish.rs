@@ -10,7 +10,7 @@ use bmc_sim::redfish::{
 use clap::ValueEnum;
 
 use super::user::UserOptions;
-use super::{Error, power, print, seconds};
+use super::{Error, power, print, seconds, tell};
 
 #[derive(clap::Args)]
 pub(super) struct Options {
@@ -94,20 +94,9 @@ pub(super) async fn run(options: Options) -> Result<(), Error> {
     }
     print(server.address())?;
     print(format_args!("SHA-256 of the certificate: {}", server.fingerprint()))?;
-    let mut index = 0;
-    loop {
-        match server.event(index).await {
-            Ok(event) => {
-                let elapsed = event.at.saturating_duration_since(start);
-                print(format_args!("{:10.3} s  {}", elapsed.as_secs_f64(), event.kind))?;
-                index += 1;
-            }
-            Err(missed) => {
-                print(format_args!("{:>10}    {missed}", ""))?;
-                index = missed.next;
-            }
-        }
-    }
+    let told =
+        async |index| server.event(index).await.map(|event| (event.at, event.kind.to_string()));
+    tell(start, told).await
 }
 
 impl Options {

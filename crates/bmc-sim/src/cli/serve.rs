@@ -5,7 +5,7 @@ use bmc_sim::{Link, LinkConfig, NetworkConfig, Server};
 
 use super::bmc::BmcOptions;
 use super::network::NetworkOptions;
-use super::{Error, print};
+use super::{Error, print, tell};
 
 #[derive(clap::Args)]
 pub(super) struct Options {
@@ -22,20 +22,8 @@ pub(super) async fn run(options: Options) -> Result<(), Error> {
     let start = Instant::now();
     let (bmc, link) = started(&options).await?;
     print(link.as_ref().map_or(bmc.address(), Link::address))?;
-    let mut index = 0;
-    loop {
-        match bmc.event(index).await {
-            Ok(event) => {
-                let elapsed = event.at.saturating_duration_since(start);
-                print(format_args!("{:10.3} s  {}", elapsed.as_secs_f64(), event.kind))?;
-                index += 1;
-            }
-            Err(missed) => {
-                print(format_args!("{:>10}    {missed}", ""))?;
-                index = missed.next;
-            }
-        }
-    }
+    let told = async |index| bmc.event(index).await.map(|event| (event.at, event.kind.to_string()));
+    tell(start, told).await
 }
 
 /// The BMC, behind a bad network if one was asked for.

@@ -149,7 +149,7 @@ impl Service {
                 let task = self.tasks.get(*id).ok_or_else(missing)?;
                 Ok(ok(&self.task(now, *id, task)))
             }
-            Resource::TaskMonitor(id) => self.monitor(now, *id).ok_or_else(missing),
+            Resource::TaskMonitor(id) => self.monitor(now, *id, request).ok_or_else(missing),
             _ => Err(missing()),
         }
     }
@@ -171,10 +171,10 @@ impl Service {
         Some(Ok(ok(&document).with_header("ETag", etag(changes))))
     }
 
-    fn monitor(&self, now: Instant, id: usize) -> Option<Response> {
+    fn monitor(&self, now: Instant, id: usize, request: &Request) -> Option<Response> {
         let task = self.tasks.get(id)?;
         Some(match task.state(now) {
-            TaskState::Running => self.accepted(now, id, task),
+            TaskState::Running => self.accepted(now, id, task, request),
             TaskState::Completed => Response::new(204),
             TaskState::Exception => documents::failed_task().response(500),
         })

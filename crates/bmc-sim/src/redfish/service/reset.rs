@@ -79,12 +79,10 @@ impl Service {
                 self.begin_task(now, index, reset, config);
                 let id = self.tasks.len().saturating_sub(1);
                 let task = self.tasks.last();
-                let mut response =
-                    task.map_or_else(|| Response::new(202), |task| self.accepted(now, id, task));
-                for (_, uri) in response.headers.iter_mut().filter(|(name, _)| name == "Location") {
-                    *uri = self.location(std::mem::take(uri), request);
-                }
-                response
+                task.map_or_else(
+                    || Response::new(202),
+                    |task| self.accepted(now, id, task, request),
+                )
             }
         }
     }
@@ -106,7 +104,13 @@ impl Service {
     }
 
     /// The answer while a task is running, to the reset and at the task monitor.
-    pub(super) fn accepted(&self, now: Instant, id: usize, task: &Task) -> Response {
+    pub(super) fn accepted(
+        &self,
+        now: Instant,
+        id: usize,
+        task: &Task,
+        request: &Request,
+    ) -> Response {
         let Acknowledgement::Task(config) = self.config.acknowledgement else {
             return Response::new(202);
         };
@@ -116,7 +120,7 @@ impl Service {
         };
         if config.location {
             let monitor = self.uri(&format!("TaskService/TaskMonitors/{id}"));
-            response = response.with_header("Location", monitor);
+            response = response.with_header("Location", self.location(monitor, request));
         }
         match config.retry_after {
             Some(seconds) => response.with_header("Retry-After", seconds.to_string()),

@@ -1,6 +1,7 @@
 //! The service in virtual time.
 
 mod faults;
+mod garbage;
 mod power;
 mod quirks;
 mod requests;
