@@ -131,6 +131,10 @@ impl Client {
                 system
             }
         };
+        if self.first.is_none() && !system.has_reset() {
+            // Its power state would be that of something else, such as a chassis.
+            return Err(no_reset(&system));
+        }
         let first = self.first.get_or_insert_with(|| system.clone());
         if !first.may_be(&system) {
             let (before, now) = (first.to_string(), system.to_string());
@@ -164,9 +168,7 @@ impl Client {
     /// When the service did not take it, or failed. Where there was no answer, it may have been carried out.
     pub async fn reset(&mut self, purpose: Purpose, deadline: Instant) -> Result<(), Error> {
         let system = self.resettable(deadline).await?;
-        let missing = |what| Error::Missing { step: Step::Reset, path: system.path.clone(), what };
-        let action =
-            system.reset.as_ref().ok_or_else(|| missing("action #ComputerSystem.Reset"))?;
+        let action = system.reset.as_ref().ok_or_else(|| no_reset(&system))?;
         let reset = action.choose(purpose).ok_or_else(|| Error::ResetNotOffered {
             wanted: purpose.types().iter().map(|reset| reset.name()).collect(),
             offered: action.allowable.clone().unwrap_or_default(),
@@ -403,6 +405,11 @@ fn chosen(all: Vec<ComputerSystem>, choice: Option<&str>) -> Result<ComputerSyst
         (Some(system), 0) => Ok(system),
         _ => Err(Error::SeveralSystems { choice: choice.map(str::to_owned), systems }),
     }
+}
+
+fn no_reset(system: &ComputerSystem) -> Error {
+    let path = system.path.clone();
+    Error::Missing { step: Step::Reset, path, what: "action #ComputerSystem.Reset" }
 }
 
 fn path_of(url: &Url) -> String {

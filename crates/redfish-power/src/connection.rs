@@ -68,10 +68,28 @@ struct Attempts {
 /// What to do after an attempt.
 enum Next {
     Done(Answer),
-    /// Ask again at once: something has changed.
-    Again,
-    /// Ask again after a pause, if there is time; otherwise this is what came of it.
+    Again(Again),
+}
+
+/// How to ask again.
+enum Again {
+    /// At once: something has changed.
+    Now,
+    /// After a pause, if there is time; otherwise this is what came of it.
     Later(Duration, Error),
+}
+
+impl Again {
+    async fn pause(self, deadline: Instant) -> Result<(), Error> {
+        match self {
+            Self::Now => Ok(()),
+            Self::Later(pause, error) if Instant::now() + pause >= deadline => Err(error),
+            Self::Later(pause, _) => {
+                sleep(pause).await;
+                Ok(())
+            }
+        }
+    }
 }
 
 impl Question {
@@ -119,7 +137,7 @@ impl Connection {
         self.admitted
     }
 
-    /// The document at a URL.
+    /// The document at a URL. What is none is asked for again, as other bad answers are.
     pub(crate) async fn read(
         &mut self,
         step: Step,
@@ -127,13 +145,20 @@ impl Connection {
         deadline: Instant,
     ) -> Result<(Answer, Value), Error> {
         let question = Question::get(step, url);
-        let answer = self.ask(&question, deadline).await?;
         let path = || question.url.path().to_owned();
-        if !answer.age().is_zero() {
-            return Err(Error::Stale { step, path: path(), age: answer.age() });
+        let mut attempts = Attempts::default();
+        loop {
+            let answer = self.ask(&question, deadline).await?;
+            if !answer.age().is_zero() {
+                return Err(Error::Stale { step, path: path(), age: answer.age() });
+            }
+            if let Some(document) = answer.document() {
+                return Ok((answer, document));
+            }
+            self.unless_too_often(&mut attempts, Error::NotJson { step, path: path() })?
+                .pause(deadline)
+                .await?;
         }
-        let document = answer.document().ok_or_else(|| Error::NotJson { step, path: path() })?;
-        Ok((answer, document))
     }
 
     /// Asks until there is an answer that is no error, as long as asking again may help and there is time.
@@ -151,22 +176,19 @@ impl Connection {
             self.heard |= result.is_ok();
             let next = match result {
                 Ok(answer) => self.judge(question, answer, &mut attempts, deadline).await?,
-                Err(error) => self.after(error, question, &mut attempts, began)?,
+                Err(error) => Next::Again(self.after(error, question, &mut attempts, began)?),
             };
             match next {
                 Next::Done(answer) => return Ok(answer),
-                Next::Again => {}
-                Next::Later(pause, error) if Instant::now() + pause >= deadline => {
-                    return Err(error);
-                }
-                Next::Later(pause, _) => sleep(pause).await,
+                Next::Again(again) => again.pause(deadline).await?,
             }
         }
     }
 
     /// What an answer means. HTTP statuses that asking again may change: 401, if there is another way to say who
-    /// asks; 429 and 503, when the service has been left alone for as long as it wants; 500, 502 and 504 to what may be
-    /// repeated, for a few times, as they come from services that are starting. All others are final.
+    /// asks; 429 and 503, when the service has been left alone for as long as it wants; 500, 502 and 504 to a question,
+    /// for a few times, as they come from services that are starting. All others are final, also those to a reset: it may
+    /// have been carried out, and the power state tells more than another answer.
     async fn judge(
         &mut self,
         question: &Question,
@@ -182,17 +204,23 @@ impl Connection {
         }
         let refusal = question.refused(&answer);
         log::info!("{}: {step}: {refusal}", self.origin());
-        match answer.status {
+        let is_question = question.method == Method::GET;
+        let again = match answer.status {
             StatusCode::UNAUTHORIZED => {
-                self.another_way(step, refusal, deadline).await.map(|()| Next::Again)
+                self.another_way(step, refusal, deadline).await?;
+                Again::Now
             }
-            status if is_busy(status, &refusal) => Ok(self.later(step, refusal)),
-            status if status.is_server_error() && question.repeatable => {
-                let failed = Error::Refused { step, refusal };
-                self.unless_too_often(attempts, failed)
+            status if is_busy(status, &refusal) => self.when_permitted(step, refusal),
+            StatusCode::INTERNAL_SERVER_ERROR
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::GATEWAY_TIMEOUT
+                if is_question =>
+            {
+                self.unless_too_often(attempts, Error::Refused { step, refusal })?
             }
-            _ => Err(Error::Refused { step, refusal }),
-        }
+            _ => return Err(Error::Refused { step, refusal }),
+        };
+        Ok(Next::Again(again))
     }
 
     /// What to do after there was no answer.
@@ -202,7 +230,7 @@ impl Connection {
         question: &Question,
         attempts: &mut Attempts,
         began: Instant,
-    ) -> Result<Next, Error> {
+    ) -> Result<Again, Error> {
         let Error::NoAnswer { failure, .. } = &error else { return Err(error) };
         log::info!("{}: {error}", self.origin());
         let policy = self.policy();
@@ -211,31 +239,38 @@ impl Connection {
             // Nobody has heard the question. A BMC that was there a moment ago may be restarting.
             failure if failure.is_before_request() => {
                 let is_silent = !self.heard && began.elapsed() + policy.pause >= policy.silence;
-                if is_silent { Err(error) } else { Ok(Next::Later(policy.pause, error)) }
+                if is_silent { Err(error) } else { Ok(Again::Later(policy.pause, error)) }
             }
             _ if !question.repeatable => Err(error),
             // The wait was long enough to have been the pause.
-            ExchangeFailure::TimedOut(_) => Ok(Next::Later(Duration::ZERO, error)),
+            ExchangeFailure::TimedOut(_) => Ok(Again::Later(Duration::ZERO, error)),
+            // The connection may have been closed for being idle. A reset goes out once more at most: after that the
+            // power state tells more.
+            _ if question.method != Method::GET => {
+                attempts.bad_answers += 1;
+                let is_first = attempts.bad_answers == 1;
+                if is_first { Ok(Again::Later(Duration::ZERO, error)) } else { Err(error) }
+            }
             _ => self.unless_too_often(attempts, error),
         }
     }
 
-    fn unless_too_often(&self, attempts: &mut Attempts, error: Error) -> Result<Next, Error> {
+    fn unless_too_often(&self, attempts: &mut Attempts, error: Error) -> Result<Again, Error> {
         attempts.bad_answers += 1;
         if attempts.bad_answers >= self.policy().bad_answers {
             return Err(error);
         }
-        Ok(Next::Later(self.policy().pause, error))
+        Ok(Again::Later(self.policy().pause, error))
     }
 
     /// After the service said that it is busy: when it wants to be asked again, or else after a pause.
-    fn later(&mut self, step: Step, refusal: Box<Refusal>) -> Next {
+    fn when_permitted(&mut self, step: Step, refusal: Box<Refusal>) -> Again {
         match refusal.retry_after {
             Some(wait) => {
                 self.told_to_wait = Some((Instant::now() + wait, refusal));
-                Next::Again
+                Again::Now
             }
-            None => Next::Later(self.policy().pause, Error::Refused { step, refusal }),
+            None => Again::Later(self.policy().pause, Error::Refused { step, refusal }),
         }
     }
 
@@ -307,13 +342,7 @@ impl Connection {
             if !is_busy(answer.status, &refusal) {
                 return Err(Error::Unauthorized { step: Step::Login, refusal });
             }
-            match self.later(Step::Login, refusal) {
-                Next::Later(pause, error) if Instant::now() + pause >= deadline => {
-                    return Err(error);
-                }
-                Next::Later(pause, _) => sleep(pause).await,
-                Next::Again | Next::Done(_) => {}
-            }
+            self.when_permitted(Step::Login, refusal).pause(deadline).await?;
         }
     }
 

@@ -116,7 +116,7 @@ impl ComputerSystem {
             path: path.to_owned(),
             id: owned("Id"),
             name: owned("Name"),
-            uuid: optional("UUID"),
+            uuid: optional("UUID").filter(|uuid| uuid.bytes().any(|byte| !b"0-".contains(&byte))),
             host_name: optional("HostName"),
             serial_number: optional("SerialNumber"),
             last_reset_time: optional("LastResetTime").and_then(LastResetTime::of),

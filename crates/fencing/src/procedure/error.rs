@@ -27,12 +27,18 @@ pub enum FenceError {
         source: DeviceError,
     },
     /// The state was not seen in time.
-    #[error("timed out waiting to power {target}: {last} {} s after the command", .waited.as_secs())]
+    #[error(
+        "timed out waiting to power {target}: {last} {} s after the command{}",
+        .waited.as_secs(),
+        .refusal.as_ref().map(|error| format!(", which failed: {error}")).unwrap_or_default()
+    )]
     TimedOut {
         /// The state that was wanted.
         target: Power,
         /// What was known last.
         last: LastKnown,
+        /// How the last command failed, if it did.
+        refusal: Option<DeviceError>,
         /// How long it was waited for.
         waited: Duration,
     },
@@ -59,7 +65,7 @@ pub enum FenceError {
 pub enum LastKnown {
     /// This was read.
     State(PowerState),
-    /// It could not be read, or the command was not taken.
+    /// It could not be read.
     Error(DeviceError),
     /// Nothing at all.
     Nothing,

@@ -24,6 +24,8 @@ use switch::{switch_off, switch_on};
 
 /// Between the two readings that off takes. A single one may be a glitch.
 const CONFIRMATION: Duration = Duration::from_millis(100);
+/// Between two readings where the user has not said how long.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Carries out an action, within the time that the settings allow.
 ///
@@ -118,12 +120,13 @@ async fn off_already(
     first_reading(device, settings).await.map(SeenOff::already)
 }
 
-/// A BMC that is busy is asked again; one that does not answer has been, by its device.
+/// A BMC that is busy is asked again, ever more slowly; one that does not answer has been, by its device.
 async fn first_reading(
     device: &mut dyn Device,
     settings: &Settings,
 ) -> Result<Reading, FenceError> {
     let deadline = settings.answer_deadline();
+    let mut pause = CONFIRMATION;
     loop {
         match Reading::take(device, deadline).await {
             Ok(reading) => {
@@ -132,7 +135,8 @@ async fn first_reading(
             }
             Err(error) if error.kind() == ErrorKind::Busy && Instant::now() < deadline => {
                 log::info!("{}: {error}; asking again", device.address());
-                sleep(CONFIRMATION).await;
+                sleep(pause).await;
+                pause = (pause * 3 / 2).min(LONGEST_PAUSE);
             }
             Err(error) => return Err(FenceError::Status(error)),
         }

@@ -4,7 +4,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::error::LastKnown;
 use super::outcome::CommandSent;
-use super::{CONFIRMATION, FenceError, Reading, SeenOff, SeenOn, Settings};
+use super::{CONFIRMATION, FenceError, LONGEST_PAUSE, Reading, SeenOff, SeenOn, Settings};
 use crate::{Device, DeviceError, ErrorKind, Power};
 
 /// Off, and seen off.
@@ -55,6 +55,8 @@ struct Switch<'a> {
     command_at: Instant,
     /// The last command that the device took.
     acknowledged: Option<CommandSent>,
+    /// How the last command failed, if it did.
+    refusal: Option<DeviceError>,
     last: LastKnown,
     has_warned: bool,
 }
@@ -64,7 +66,6 @@ impl<'a> Switch<'a> {
     /// repeated without harm.
     const COMMAND_AGAIN: Duration = Duration::from_secs(5);
     const FIRST_INTERVAL: Duration = Duration::from_millis(100);
-    const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
     /// However small an interval the user gave: a BMC has other things to do.
     const SHORTEST_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -77,6 +78,7 @@ impl<'a> Switch<'a> {
             started: now,
             command_at: now,
             acknowledged: None,
+            refusal: None,
             last: LastKnown::Nothing,
             has_warned: false,
         }
@@ -132,7 +134,7 @@ impl<'a> Switch<'a> {
             let next = Instant::now() + pause.max(Self::SHORTEST_INTERVAL);
             sleep_until(next.min(deadline)).await;
             if self.settings.poll_interval.is_none() {
-                interval = (interval * 3 / 2).min(Self::LONGEST_INTERVAL);
+                interval = (interval * 3 / 2).min(LONGEST_PAUSE);
             }
         }
     }
@@ -171,10 +173,13 @@ impl<'a> Switch<'a> {
         let sent = CommandSent::now();
         self.command_at = Instant::now() + Self::COMMAND_AGAIN;
         match result {
-            Ok(()) => self.acknowledged = Some(sent),
+            Ok(()) => {
+                self.acknowledged = Some(sent);
+                self.refusal = None;
+            }
             Err(error) if self.can_continue_after(&error) => {
                 log::info!("{}: {error}; reading the power state", device.address());
-                self.last = LastKnown::Error(error);
+                self.refusal = Some(error);
             }
             Err(source) => return Err(FenceError::Command { command: self.name(), source }),
         }
@@ -207,6 +212,7 @@ impl<'a> Switch<'a> {
         FenceError::TimedOut {
             target: self.target,
             last: std::mem::replace(&mut self.last, LastKnown::Nothing),
+            refusal: self.refusal.take(),
             waited: self.started.elapsed(),
         }
     }

@@ -259,6 +259,30 @@ async fn a_bmc_that_refuses_readings_after_the_command_leaves_the_state_unknown(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_command_that_is_refused_again_and_again_is_told_of_with_the_last_state() {
+    let mut machine = Machine::new(PowerState::On);
+    machine.command_errors = vec![(ErrorKind::PresentState, false); 100].into();
+    let error = run(&mut machine, Action::Off, &settings()).await.unwrap_err().to_string();
+    let expected = "power was still ON 20 s after the command, which failed: scripted PresentState";
+    assert_eq!(error, format!("timed out waiting to power OFF: {expected}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_on_its_way_off_is_neither_off_nor_on() {
+    for (action, command) in [(Action::On, "on"), (Action::Off, "off")] {
+        let mut machine = Machine::new(PowerState::Unsettled);
+        machine.dropped = usize::MAX;
+        let error = run(&mut machine, action, &settings()).await.unwrap_err().to_string();
+        assert!(error.contains("power was still neither ON nor OFF 20 s after"), "{error}");
+        assert_eq!(machine.names()[0], command);
+    }
+    let mut machine = Machine::new(PowerState::Unsettled);
+    let outcome = run(&mut machine, Action::Reboot, &by_cycle(false)).await;
+    assert!(matches!(outcome, Ok(Outcome::Rebooted { .. })), "{outcome:?}");
+    assert_eq!(machine.names(), ["cycle"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_refused_reading_after_the_command_is_not_the_end() {
     for kind in [ErrorKind::Refused, ErrorKind::PresentState, ErrorKind::Unsupported] {
         let mut machine = Machine::new(PowerState::On);
@@ -283,7 +307,7 @@ async fn one_reading_of_off_before_the_command_does_not_fence() {
 #[tokio::test(start_paused = true)]
 async fn a_bmc_that_is_busy_at_first_is_asked_again() {
     let mut machine = Machine::new(PowerState::On);
-    machine.readings = vec![Err(ErrorKind::Busy); 50].into();
+    machine.readings = vec![Err(ErrorKind::Busy); 15].into();
     let outcome = run(&mut machine, Action::Status, &settings()).await;
     assert!(matches!(outcome, Ok(Outcome::Status(_))));
     machine.readings = vec![Err(ErrorKind::Busy); 5000].into();
