@@ -1,6 +1,7 @@
 //! What the certificate of a BMC says, and what is wrong with it.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::{CertificateError, OtherError};
@@ -32,11 +33,11 @@ pub enum CertificateFault {
     /// It is older than X.509 version 3, and so names no host.
     #[error("is X.509 version {0}, which names no host: only its fingerprint can be trusted")]
     OldVersion(u32),
-    /// It has expired.
+    /// It, or an issuer's, has expired.
     #[error("expired on {0}")]
     Expired(String),
-    /// It is not valid yet, or the clock here is wrong.
-    #[error("is not valid before {0}")]
+    /// It, or an issuer's, is not valid yet, or the clock here is wrong.
+    #[error("is not valid before {0}, if the clock here is right")]
     NotYetValid(String),
     /// It is for other hosts.
     #[error("is for {presented}, not for {expected}")]
@@ -115,15 +116,15 @@ impl<'a> Presented<'a> {
         SubjectPublicKeyInfoDer::from(self.0.tbs_certificate.subject_pki.raw)
     }
 
-    /// Whether it is valid at this time.
-    pub(super) fn check_dates(&self, now: UnixTime) -> Result<(), CertificateFault> {
-        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        let validity = self.0.validity();
-        if now < validity.not_before.timestamp() {
-            return Err(self.not_yet_valid());
+    /// Whether it is valid at this time, in the words of rustls.
+    pub(super) fn check_dates(&self, time: UnixTime) -> Result<(), CertificateError> {
+        let not_before = unix_time(self.0.validity().not_before);
+        let not_after = unix_time(self.0.validity().not_after);
+        if time < not_before {
+            return Err(CertificateError::NotValidYetContext { time, not_before });
         }
-        if now > validity.not_after.timestamp() {
-            return Err(self.expired());
+        if time > not_after {
+            return Err(CertificateError::ExpiredContext { time, not_after });
         }
         Ok(())
     }
@@ -134,13 +135,15 @@ impl<'a> Presented<'a> {
             _ if self.0.version() != X509Version::V3 => {
                 CertificateFault::OldVersion(self.0.version().0.saturating_add(1))
             }
-            E::Expired | E::ExpiredContext { .. } => self.expired(),
-            E::NotValidYet | E::NotValidYetContext { .. } => self.not_yet_valid(),
+            E::ExpiredContext { not_after, .. } => CertificateFault::Expired(date(*not_after)),
+            E::NotValidYetContext { not_before, .. } => {
+                CertificateFault::NotYetValid(date(*not_before))
+            }
             E::NotValidForNameContext { expected, .. } => self.other_name(expected),
             // A certificate authority's own certificate is not refused for its issuer.
             E::UnknownIssuer | E::Other(_) if self.is_self_signed() => CertificateFault::SelfSigned,
             E::UnknownIssuer => CertificateFault::UnknownIssuer(name(self.0.issuer())),
-            E::InvalidPurpose | E::InvalidPurposeContext { .. } => CertificateFault::OtherPurpose,
+            E::InvalidPurposeContext { .. } => CertificateFault::OtherPurpose,
             E::BadSignature => CertificateFault::WrongIssuerSignature,
             E::UnsupportedSignatureAlgorithmContext { signature_algorithm_id, .. } => {
                 CertificateFault::SignatureAlgorithm(algorithm(signature_algorithm_id))
@@ -149,14 +152,6 @@ impl<'a> Presented<'a> {
             E::BadEncoding => CertificateFault::Unreadable,
             other => CertificateFault::Other(escaped(&other.to_string())),
         }
-    }
-
-    fn expired(&self) -> CertificateFault {
-        CertificateFault::Expired(date(self.0.validity().not_after))
-    }
-
-    fn not_yet_valid(&self) -> CertificateFault {
-        CertificateFault::NotYetValid(date(self.0.validity().not_before))
     }
 
     fn other_name(&self, expected: &ServerName<'_>) -> CertificateFault {
@@ -225,8 +220,17 @@ fn name(name: &X509Name<'_>) -> String {
     }
 }
 
-fn date(time: ASN1Time) -> String {
-    time.to_datetime().date().to_string()
+/// The epoch, for what is before it.
+fn unix_time(time: ASN1Time) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(time.timestamp()).unwrap_or(0)))
+}
+
+fn date(time: UnixTime) -> String {
+    let time = i64::try_from(time.as_secs()).map(ASN1Time::from_timestamp);
+    match time {
+        Ok(Ok(time)) => time.to_datetime().date().to_string(),
+        _ => "a day beyond the year 9999".to_owned(),
+    }
 }
 
 /// The name of the algorithm that stands in the inner part of an `AlgorithmIdentifier`.
@@ -246,4 +250,67 @@ fn escaped(text: &str) -> String {
         shown.push('…');
     }
     shown.escape_debug().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    const YEAR_2000: UnixTime =
+        UnixTime::since_unix_epoch(Duration::from_secs(30 * 365 * 24 * 60 * 60));
+
+    proptest! {
+        /// What fails, fails with a fault.
+        #[test]
+        fn no_certificate_is_too_strange_to_be_judged(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+            length in any::<prop::sample::Index>(),
+            cut in any::<bool>(),
+        ) {
+            let parameters = CertificateParams::new(["bmc1.example".to_owned(), "10.0.0.5".to_owned()]);
+            let made = parameters.unwrap().self_signed(&KeyPair::generate().unwrap()).unwrap();
+            let mut bytes = made.der().to_vec();
+            for (place, byte) in changes {
+                *place.get_mut(&mut bytes) = byte;
+            }
+            if cut {
+                bytes.truncate(length.index(bytes.len()));
+            }
+            let certificate = CertificateDer::from(bytes);
+            let expected = ServerName::try_from("bmc1.example").unwrap();
+            for error in [
+                CertificateError::BadSignature,
+                CertificateError::UnknownIssuer,
+                CertificateError::NotValidForNameContext { expected, presented: Vec::new() },
+                CertificateError::Other(OtherError(std::sync::Arc::new(
+                    webpki::Error::CaUsedAsEndEntity,
+                ))),
+            ] {
+                let said = fault(&certificate, &error).to_string();
+                prop_assert!(said.chars().all(|character| !character.is_control()), "{said}");
+            }
+            let _ = signature_fault(&certificate);
+            if let Ok(certificate) = Presented::read(&certificate) {
+                let _ = certificate.check_dates(YEAR_2000);
+                let _ = certificate.public_key();
+            }
+        }
+    }
+
+    #[test]
+    fn long_texts_are_cut_and_what_a_terminal_would_obey_is_escaped() {
+        assert_eq!(escaped("bmc\u{1b}[2J\u{202e}"), "bmc\\u{1b}[2J\\u{202e}");
+        assert_eq!(escaped(&"ä".repeat(1000)), format!("{}…", "ä".repeat(LONGEST_TEXT)));
+    }
+
+    #[test]
+    fn dates_are_shown_as_days() {
+        let day = |seconds| date(UnixTime::since_unix_epoch(Duration::from_secs(seconds)));
+        assert_eq!(day(0), "1970-01-01");
+        assert_eq!(day(4_102_444_800), "2100-01-01");
+        assert_eq!(day(u64::MAX), "a day beyond the year 9999");
+    }
 }

@@ -87,8 +87,9 @@ fn check_itself(
     now: UnixTime,
 ) -> Result<ServerCertVerified, Error> {
     Presented::read(end_entity)
-        .and_then(|certificate| certificate.check_dates(now))
-        .map_err(|fault| refusal(fault, end_entity))?;
+        .map_err(|fault| refusal(fault, end_entity))?
+        .check_dates(now)
+        .map_err(|error| refused(error.into(), end_entity))?;
     ParsedCertificate::try_from(end_entity)
         .and_then(|certificate| verify_server_name(&certificate, host))
         .map_err(|error| refused(error, end_entity))?;

@@ -168,6 +168,25 @@ async fn with_a_bundle_old_keys_and_certificates_are_refused_in_words() {
 }
 
 #[tokio::test]
+async fn an_authority_that_signs_with_sha_1_is_refused_in_words() {
+    let authority = Certificate::make(&USUAL);
+    let certificate = Certificate::make(&USUAL);
+    let folder = certificate.folder.path();
+    let [issuer, issuers_key] = ["certificate.pem", "key.pem"]
+        .map(|file| authority.folder.path().join(file).into_os_string().into_string().unwrap());
+    let request = ["req", "-new", "-key", "key.pem", "-subj", "/CN=x", "-out", "request.pem"];
+    openssl(folder, &request);
+    std::fs::write(folder.join("names"), format!("subjectAltName=DNS:{HOST}")).unwrap();
+    let signed = ["-sha1", "-extfile", "names", "-CAcreateserial", "-out", "certificate.pem"];
+    let sign = ["x509", "-req", "-in", "request.pem", "-CA", &issuer, "-CAkey", &issuers_key];
+    openssl(folder, &[&sign[..], &signed].concat());
+    let (verification, _folder) = bundle(&[&authority.pem()]);
+    let server = OpenSsl::start(&certificate, &EVERYTHING);
+    let expected = CertificateFault::SignatureAlgorithm("sha1WithRSAEncryption".to_owned());
+    assert_eq!(refused(&verification, server.address).await, expected);
+}
+
+#[tokio::test]
 async fn a_server_of_tls_1_1_is_called_so() {
     let certificate = Certificate::make(&USUAL);
     let server = OpenSsl::start(&certificate, &["-cipher", "ALL:@SECLEVEL=0", "-tls1_1"]);
