@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode, Url};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use crate::connection::{Connection, Question, leads_away};
+use crate::connection::Connection;
 use crate::document::{link, text};
 use crate::exchange::Answer;
 use crate::login::Credentials;
@@ -15,6 +15,7 @@ use crate::message::Message;
 use crate::origin::Origin;
 use crate::system::{ComputerSystem, PowerState, Purpose, ResetType, allowable_of_action_info};
 use crate::tls::{self, Verification};
+use crate::wire::{Question, Wire, leads_away};
 use crate::{Error, RetryPolicy, Step};
 
 /// More pages, or more systems, are in no machine.
@@ -85,7 +86,7 @@ impl Client {
         };
         let root = at(Step::ServiceRoot, &root)?;
         let url = system.map(|path| at(Step::System, &path)).transpose()?;
-        let connection = Connection::new(http, origin, root.clone(), credentials, policy);
+        let connection = Connection::new(Wire { http, origin, policy }, root.clone(), credentials);
         Ok(Self {
             connection,
             root,

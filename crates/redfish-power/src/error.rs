@@ -149,6 +149,8 @@ pub enum Step {
     ServiceRoot,
     /// Opening a session.
     Login,
+    /// Deleting a session.
+    Logout,
     /// Reading the collection of systems.
     Systems,
     /// Reading a system.
@@ -226,6 +228,7 @@ impl fmt::Display for Step {
         f.write_str(match self {
             Self::ServiceRoot => "reading the service root",
             Self::Login => "opening a session",
+            Self::Logout => "deleting a session",
             Self::Systems => "listing the systems",
             Self::System => "reading the system",
             Self::ActionInfo => "reading the types of reset",

@@ -1,5 +1,6 @@
 //! A Redfish client for power: from an address and credentials to the state and reset of a ComputerSystem.
 
+mod admission;
 mod client;
 mod connection;
 mod document;
@@ -8,9 +9,11 @@ mod exchange;
 mod login;
 mod message;
 mod origin;
+mod patience;
 mod retry;
 mod system;
 mod tls;
+mod wire;
 
 pub use client::{Client, Config};
 pub use error::{Error, ExchangeFailure, Refusal, Step};

@@ -65,6 +65,8 @@ impl<'a> Switch<'a> {
     /// Some BMCs acknowledge a command and drop it, in a transition or a firmware task. All of these commands may be
     /// repeated without harm.
     const COMMAND_AGAIN: Duration = Duration::from_secs(5);
+    /// One that was not taken is sent again sooner: some BMCs do not take one right after they have switched.
+    const REFUSED_COMMAND_AGAIN: Duration = Duration::from_secs(2);
     const FIRST_INTERVAL: Duration = Duration::from_millis(100);
     /// However small an interval the user gave: a BMC has other things to do.
     const SHORTEST_INTERVAL: Duration = Duration::from_millis(20);
@@ -179,6 +181,7 @@ impl<'a> Switch<'a> {
             }
             Err(error) if self.can_continue_after(&error) => {
                 log::info!("{}: {error}; reading the power state", device.address());
+                self.command_at = Instant::now() + Self::REFUSED_COMMAND_AGAIN;
                 self.refusal = Some(error);
             }
             Err(source) => return Err(FenceError::Command { command: self.name(), source }),

@@ -1,0 +1,191 @@
+//! Being let in: by Basic, and by a session where Basic is refused.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::{Method, Url};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+use crate::document::link;
+use crate::error::{ExchangeFailure, Refusal};
+use crate::exchange::Answer;
+use crate::login::{Credentials, Encoding, Session, Way};
+use crate::patience::{Patience, is_busy};
+use crate::wire::{Question, Wire, no_answer};
+use crate::{Error, Step};
+
+/// More sessions than these in one operation would fill the service's table.
+const MOST_SESSIONS: usize = 3;
+/// Where sessions are opened if the service root cannot be read (DSP0266, "Session management").
+const SESSIONS: &str = "/redfish/v1/SessionService/Sessions";
+/// How long the answer to a session that was asked for is waited for when nobody wants the session any more: it must be
+/// known, to be deleted.
+const SESSION_KNOWN_AFTER: Duration = Duration::from_secs(3);
+
+/// How the service lets us in.
+pub(crate) struct Admission {
+    root: Url,
+    credentials: Credentials,
+    way: Way,
+    /// Whether the service has taken the credentials, in the way that they are given now.
+    admitted: bool,
+    /// A session that is being opened.
+    opening: Option<JoinHandle<Result<Answer, Error>>>,
+    /// All sessions that were opened.
+    sessions: Vec<Option<Url>>,
+}
+
+impl Admission {
+    pub(crate) fn new(root: Url, credentials: Credentials) -> Self {
+        Self {
+            root,
+            credentials,
+            way: Way::Basic(Encoding::Utf8),
+            admitted: false,
+            opening: None,
+            sessions: Vec::new(),
+        }
+    }
+
+    /// The header that says who asks.
+    pub(crate) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        self.way.header(&self.credentials)
+    }
+
+    pub(crate) fn is_admitted(&self) -> bool {
+        self.admitted
+    }
+
+    /// A question was answered. The service root is open to everybody.
+    pub(crate) fn note_answer(&mut self, step: Step) {
+        self.admitted |= step != Step::ServiceRoot;
+    }
+
+    /// After a 401: says who asks in another way, if there is one left.
+    pub(crate) async fn another_way(
+        &mut self,
+        wire: &Wire,
+        patience: &mut Patience,
+        step: Step,
+        refusal: Box<Refusal>,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        match &self.way {
+            // The same words were good a moment ago: it is not the password.
+            Way::Basic(_) if self.admitted => return Err(Error::Refused { step, refusal }),
+            Way::Basic(encoding) => {
+                if let Some(other) = encoding.other(&self.credentials) {
+                    self.way = Way::Basic(other);
+                    return Ok(());
+                }
+            }
+            // A session that ends is followed by another one; one that was never good is not.
+            Way::Session(_) if self.admitted && self.sessions.len() < MOST_SESSIONS => {}
+            Way::Session(_) => return Err(Error::Unauthorized { step, refusal }),
+        }
+        match self.sessions_url(wire, deadline).await {
+            Some(url) => self.open_session(wire, patience, url, deadline).await,
+            None => Err(Error::Unauthorized { step, refusal }),
+        }
+    }
+
+    /// Where sessions are opened. `None` when the service root says that there are none.
+    async fn sessions_url(&self, wire: &Wire, deadline: Instant) -> Option<Url> {
+        let question = Question::get(Step::ServiceRoot, self.root.clone());
+        let root = wire.follow(&question, None, deadline).await.ok();
+        let root = root.filter(|answer| answer.status.is_success()).and_then(|a| a.document());
+        let path = match &root {
+            None => SESSIONS.to_owned(),
+            Some(root) => match root.get("Links").and_then(|links| link(links, "Sessions")) {
+                Some(path) => path.to_owned(),
+                None => format!("{}/Sessions", link(root, "SessionService")?.trim_end_matches('/')),
+            },
+        };
+        wire.origin.at(&path).ok()
+    }
+
+    async fn open_session(
+        &mut self,
+        wire: &Wire,
+        patience: &mut Patience,
+        url: Url,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        let step = Step::Login;
+        let question = Question {
+            method: Method::POST,
+            body: Some(self.credentials.body()),
+            repeatable: false,
+            ..Question::get(step, url)
+        };
+        loop {
+            patience.await_permission(step, deadline).await?;
+            let answer = self.ask_for_session(wire, &question, deadline).await?;
+            if self.take_session(wire, &answer) {
+                log::info!("{}: Basic is refused; using a session", wire.origin);
+                return Ok(());
+            }
+            let refusal = question.refused(&answer);
+            log::info!("{}: {step}: {refusal}", wire.origin);
+            if !is_busy(&refusal) {
+                return Err(Error::Unauthorized { step, refusal });
+            }
+            patience.after_busy(step, refusal, &wire.policy).pause(deadline).await?;
+        }
+    }
+
+    /// Asks in a task of its own, which goes on when nobody waits for it any more.
+    async fn ask_for_session(
+        &mut self,
+        wire: &Wire,
+        question: &Question,
+        deadline: Instant,
+    ) -> Result<Answer, Error> {
+        let (wire, question) = (wire.clone(), question.clone());
+        let until = deadline + SESSION_KNOWN_AFTER;
+        let task = tokio::spawn(async move { wire.follow(&question, None, until).await });
+        let began = Instant::now();
+        let timed_out = || no_answer(Step::Login, ExchangeFailure::TimedOut(began.elapsed()));
+        let opening = self.opening.insert(task);
+        let result = timeout_at(deadline, opening).await.map_err(|_| timed_out())?;
+        self.opening = None;
+        result.unwrap_or_else(|_| Err(timed_out()))
+    }
+
+    fn take_session(&mut self, wire: &Wire, answer: &Answer) -> bool {
+        let session = Session::of(answer, &wire.origin, &self.root);
+        let Some(session) = session.filter(|_| answer.status.is_success()) else { return false };
+        self.sessions.push(session.url.clone());
+        self.way = Way::Session(session);
+        self.admitted = false;
+        true
+    }
+
+    /// Deletes all sessions, also one that is just being opened.
+    pub(crate) async fn close(&mut self, wire: &Wire, deadline: Instant) {
+        if let Some(task) = self.opening.take()
+            && let Ok(Ok(Ok(answer))) = timeout_at(deadline, task).await
+        {
+            self.take_session(wire, &answer);
+        }
+        for url in std::mem::take(&mut self.sessions).into_iter().rev().flatten() {
+            self.delete(wire, url, deadline).await;
+        }
+        self.way = Way::Basic(Encoding::Utf8);
+    }
+
+    async fn delete(&self, wire: &Wire, url: Url, deadline: Instant) {
+        let question = Question { method: Method::DELETE, ..Question::get(Step::Logout, url) };
+        // Once more, for connections that are closed for being idle.
+        for _ in 0..2 {
+            match wire.follow(&question, self.header(), deadline).await {
+                Ok(answer) => {
+                    return log::debug!("{}: {}: {}", wire.origin, Step::Logout, answer.status);
+                }
+                Err(error) => log::info!("{}: {error}", wire.origin),
+            }
+        }
+        log::info!("{}: a session may still be open", wire.origin);
+    }
+}

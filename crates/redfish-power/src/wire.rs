@@ -1,0 +1,100 @@
+//! One question and its answer, redirections followed.
+
+use reqwest::header::{self, HeaderName, HeaderValue};
+use reqwest::{Method, StatusCode, Url};
+use tokio::time::Instant;
+
+use crate::error::{ExchangeFailure, Refusal};
+use crate::exchange::{Answer, Request, exchange};
+use crate::origin::{Elsewhere, Origin};
+use crate::{Error, RetryPolicy, Step};
+
+/// More redirections are a loop.
+const MOST_REDIRECTIONS: usize = 5;
+
+/// Something to ask a service for.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) step: Step,
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    /// JSON.
+    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) if_match: Option<HeaderValue>,
+    /// Whether it may be asked again when nobody knows whether it arrived.
+    pub(crate) repeatable: bool,
+}
+
+/// What is needed to send something.
+#[derive(Clone)]
+pub(crate) struct Wire {
+    pub(crate) http: reqwest::Client,
+    pub(crate) origin: Origin,
+    pub(crate) policy: RetryPolicy,
+}
+
+impl Question {
+    pub(crate) fn get(step: Step, url: Url) -> Self {
+        Self { step, method: Method::GET, url, body: None, if_match: None, repeatable: true }
+    }
+
+    /// Whether nothing changes by it.
+    pub(crate) fn is_reading(&self) -> bool {
+        self.method == Method::GET
+    }
+
+    /// The answer as an error.
+    pub(crate) fn refused(&self, answer: &Answer) -> Box<Refusal> {
+        answer.refusal(&self.method, self.url.path())
+    }
+}
+
+impl Wire {
+    /// Asks once, and follows redirections, each with the same method, body and credentials, to this origin only. Only "see
+    /// other" changes the method (RFC 9110 §15.4.4).
+    pub(crate) async fn follow(
+        &self,
+        question: &Question,
+        credentials: Option<(HeaderName, HeaderValue)>,
+        deadline: Instant,
+    ) -> Result<Answer, Error> {
+        let step = question.step;
+        let mut request = Request {
+            method: question.method.clone(),
+            url: question.url.clone(),
+            credentials,
+            if_match: question.if_match.clone(),
+            body: question.body.clone(),
+        };
+        for _ in 0..=MOST_REDIRECTIONS {
+            let until = self.policy.answer_by(deadline);
+            let answer = exchange(&self.http, request.clone(), until)
+                .await
+                .map_err(|failure| no_answer(step, failure))?;
+            let Some(location) = redirection(&answer) else { return Ok(answer) };
+            let from = request.url.path();
+            log::debug!("{} leads to {}", from.escape_debug(), location.escape_debug());
+            let to = self.origin.redirected(&request.url, location);
+            request.url = to.map_err(|elsewhere| leads_away(step, from, elsewhere))?;
+            if answer.status == StatusCode::SEE_OTHER {
+                request.method = Method::GET;
+                request.body = None;
+            }
+        }
+        Err(Error::Redirects { step, path: question.url.path().to_owned() })
+    }
+}
+
+/// Where the answer leads, if it is a redirection.
+fn redirection(answer: &Answer) -> Option<&str> {
+    let is_redirection = matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308);
+    is_redirection.then(|| answer.header(&header::LOCATION)).flatten()
+}
+
+pub(crate) fn no_answer(step: Step, failure: ExchangeFailure) -> Error {
+    Error::NoAnswer { step, failure }
+}
+
+pub(crate) fn leads_away(step: Step, from: &str, elsewhere: Elsewhere) -> Error {
+    Error::Elsewhere { step, from: from.to_owned(), to: elsewhere.link }
+}
