@@ -398,7 +398,7 @@ async fn a_refused_command_is_the_end_and_an_unanswered_one_is_not() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_after_an_acknowledged_command_does_not_end_the_waiting() {
     let mut machine = Machine::new(PowerState::On);
-    machine.delay = 7 * SECOND;
+    machine.delay = 6 * SECOND;
     machine.refused_from = Some(1);
     let outcome = run(&mut machine, Action::Off, &settings()).await;
     assert!(matches!(outcome, Ok(Outcome::PoweredOff(_))), "{outcome:?}");
