@@ -41,8 +41,8 @@ pub trait Device: Send {
     /// When the device did not acknowledge.
     async fn diagnostic_interrupt(&mut self, deadline: Instant) -> Result<(), DeviceError>;
 
-    /// What the machine says of its last start, to be compared with what it says after a cycle. Asked once, without
-    /// connecting anew for it.
+    /// What the machine says of its last start, to be compared with what it says after a cycle: now, or with the last
+    /// power state. Asked once, without connecting anew for it.
     ///
     /// # Errors
     /// When the device does not know, or no trustworthy answer came.

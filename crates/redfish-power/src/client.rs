@@ -144,6 +144,12 @@ impl Client {
         Ok(self.last.insert(system))
     }
 
+    /// The system as it was last read, if it was.
+    #[must_use]
+    pub fn last_read(&self) -> Option<&ComputerSystem> {
+        self.last.as_ref()
+    }
+
     /// All systems of the service, from its root over the pages of its collection (DSP0266, "Resource collections").
     ///
     /// # Errors
@@ -212,14 +218,17 @@ impl Client {
         let mut seen = BTreeSet::new();
         let mut members = Vec::new();
         while let Some(url) = page.take() {
-            if !seen.insert(url.to_string()) || seen.len() > MOST_PAGES {
+            if !seen.insert(url.to_string()) {
                 break;
+            }
+            if seen.len() > MOST_PAGES || members.len() > MOST_SYSTEMS {
+                return Err(Error::TooManySystems { most: MOST_SYSTEMS });
             }
             let (_, document) = self.connection.read(Step::Systems, url.clone(), deadline).await?;
             for member in document.get("Members").and_then(Value::as_array).into_iter().flatten() {
                 let Some(path) = text(member, "@odata.id") else { continue };
                 let member = self.at(Step::Systems, &url, path)?;
-                if !members.contains(&member) && members.len() < MOST_SYSTEMS {
+                if !members.contains(&member) {
                     members.push(member);
                 }
             }
@@ -265,10 +274,11 @@ impl Client {
         Ok(system)
     }
 
-    /// Whether the button is to be pressed now: not if the system is there already, and not twice.
+    /// Whether the button is to be pressed now: only if the system is in the other state, not on its way, and not twice.
     async fn press(&mut self, purpose: Purpose, deadline: Instant) -> Result<bool, Error> {
-        let is_off = self.power_state(deadline).await? == PowerState::Off;
-        if is_off == matches!(purpose, Purpose::Off { .. }) {
+        let is_off_wanted = matches!(purpose, Purpose::Off { .. });
+        let other = if is_off_wanted { PowerState::On } else { PowerState::Off };
+        if self.power_state(deadline).await? != other {
             return Ok(false);
         }
         if self.pressed.is_some_and(|(_, before)| before == purpose) {
@@ -317,7 +327,9 @@ impl Client {
     ) -> Result<(), Error> {
         let policy = *self.connection.policy();
         let until = deadline.min(Instant::now() + policy.task);
-        let mut pause = accepted.retry_after().unwrap_or(policy.task_pause);
+        let pause_after =
+            |answer: &Answer| answer.retry_after().unwrap_or_default().max(policy.task_pause);
+        let mut pause = pause_after(accepted);
         loop {
             let next = Instant::now() + pause;
             if next >= until {
@@ -337,9 +349,7 @@ impl Client {
             match Progress::of(&answer) {
                 Progress::Done => return Ok(()),
                 Progress::Failed(error) => return Err(error),
-                Progress::Running => {
-                    pause = answer.retry_after().unwrap_or(policy.task_pause);
-                }
+                Progress::Running => pause = pause_after(&answer),
             }
         }
     }

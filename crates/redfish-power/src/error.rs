@@ -113,6 +113,12 @@ pub enum Error {
         /// Those that can be reset.
         systems: Vec<String>,
     },
+    /// The service lists more systems than any machine has.
+    #[error("the service lists more than {most} systems")]
+    TooManySystems {
+        /// How many are read.
+        most: usize,
+    },
     /// Another system answers than before.
     #[error("another system answers there now: {now}, it was {before}")]
     AnotherSystem {

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::document;
 use crate::error::{ExchangeFailure, Refusal};
 use crate::message::Message;
-use crate::tls;
+use crate::tls::{self, TlsFailure};
 
 /// No document of a BMC that matters here comes near this size.
 const LONGEST_ANSWER: usize = 4 << 20;
@@ -110,6 +110,10 @@ fn failure(error: &reqwest::Error) -> ExchangeFailure {
             None if error.is_timeout() => ExchangeFailure::ConnectTimedOut(Duration::ZERO),
             None => ExchangeFailure::NotConnected(root_cause(error)),
         };
+    }
+    if let Some(failure @ TlsFailure::ClientCertificate) = tls::failure(error) {
+        // In TLS 1.3 that is said after the handshake.
+        return failure.into();
     }
     let cause = root_cause(error);
     // hyper has no types for this that a user of reqwest could name.

@@ -102,7 +102,8 @@ impl Patience {
     ) -> Again {
         match refusal.retry_after {
             Some(wait) => {
-                self.told_to_wait = Some((Instant::now() + wait, refusal));
+                // No time at all is what some services say that do not mean it.
+                self.told_to_wait = Some((Instant::now() + wait.max(policy.pause), refusal));
                 Again::Now
             }
             None => Again::Later(policy.pause, Error::Refused { step, refusal }),

@@ -23,7 +23,7 @@ pub struct RetryPolicy {
     /// How long a reset's task is followed before the power state is looked at instead. 5 s: it is followed only for what
     /// it says when it fails.
     pub task: Duration,
-    /// Between two looks at a task that does not say how often. 500 ms: most are done by then.
+    /// The least time between two looks at a task, which may ask for more. 500 ms: most are done by then.
     pub task_pause: Duration,
 }
 

@@ -1,6 +1,6 @@
 //! What an error of redfish-power is to the one who fences: its name, whether to ask again, and what to try.
 
-use redfish_power::{Error, ExchangeFailure, Refusal, Step};
+use redfish_power::{CertificateFault, Error, ExchangeFailure, Refusal, Step, TlsFailure};
 
 use crate::ErrorKind;
 
@@ -8,10 +8,14 @@ use crate::ErrorKind;
 /// refusal is no reason to believe that it never will again.
 pub(super) fn kind(error: &Error, is_admitted: bool) -> ErrorKind {
     match error {
-        Error::NoAnswer { failure: ExchangeFailure::Tls(failure), .. } if failure.is_final() => {
+        Error::NoAnswer { failure: ExchangeFailure::Tls(failure), .. }
+            if failure.is_final() && (!is_admitted || is_certificate(failure)) =>
+        {
             ErrorKind::Denied
         }
         Error::NoAnswer { .. } => ErrorKind::NoAnswer,
+        // It is longer than there is time for an answer; but there may be time for another command.
+        Error::ToldToWait { step, .. } if *step != Step::Reset => ErrorKind::Refused,
         Error::ToldToWait { .. }
         | Error::Stale { .. }
         | Error::Missing { step: Step::System, .. } => ErrorKind::Busy,
@@ -29,6 +33,10 @@ pub(super) fn kind(error: &Error, is_admitted: bool) -> ErrorKind {
     }
 }
 
+fn is_certificate(failure: &TlsFailure) -> bool {
+    matches!(failure, TlsFailure::Certificate { .. })
+}
+
 fn kind_of_refusal(step: Step, refusal: &Refusal, is_admitted: bool) -> ErrorKind {
     match refusal.status {
         429 | 503 => ErrorKind::Busy,
@@ -44,14 +52,13 @@ fn kind_of_refusal(step: Step, refusal: &Refusal, is_admitted: bool) -> ErrorKin
 
 /// Messages by which services say that the system is already in the state that was asked for, or not in one in which
 /// the reset can be done: iLO, iDRAC, and those of DMTF's base registry.
-const PRESENT_STATE: [&str; 7] = [
+const PRESENT_STATE: [&str; 6] = [
     "InvalidOperationForSystemState",
-    "PowerIsOff",
     "PSU501",
     "ActionParameterValueConflict",
     "NoOperation",
     "ResourceInUse",
-    "ServerAlreadyPoweredOff",
+    "ResourceInStandby",
 ];
 
 fn says_present_state(refusal: &Refusal) -> bool {
@@ -130,8 +137,7 @@ fn advice_on_failure(failure: &ExchangeFailure) -> Option<&'static str> {
     Some(match failure {
         ExchangeFailure::NotConnected(_) => "check ip and ipport, and whether Redfish is enabled",
         ExchangeFailure::ConnectTimedOut(_) => "check the address and the network",
-        // Each says for itself what to do.
-        ExchangeFailure::Tls(_) => return None,
+        ExchangeFailure::Tls(failure) => return advice_on_tls(failure),
         ExchangeFailure::TimedOut(_) => {
             "a slow BMC needs a longer power_timeout; one that hangs needs a restart"
         }
@@ -139,6 +145,26 @@ fn advice_on_failure(failure: &ExchangeFailure) -> Option<&'static str> {
         ExchangeFailure::NotHttp(_) | ExchangeFailure::TooLong(_) => {
             "check ip and ipport: another service seems to listen there"
         }
+    })
+}
+
+fn advice_on_tls(failure: &TlsFailure) -> Option<&'static str> {
+    Some(match failure {
+        TlsFailure::Certificate { fault: CertificateFault::NotItsKey, .. } => {
+            "somebody may be answering in the BMC's place"
+        }
+        TlsFailure::Certificate { fault: CertificateFault::ShortKey(_), .. } => {
+            "give the BMC a certificate with a longer key"
+        }
+        TlsFailure::Certificate { .. } => {
+            "if the BMC's own page shows this fingerprint, give it with ssl_fingerprint; or its issuer with ssl_ca_bundle"
+        }
+        TlsFailure::OldVersion | TlsFailure::NothingInCommon => {
+            "update the BMC's firmware, or fence it with fence_ipmilan"
+        }
+        TlsFailure::NotTls => "check ip and ipport",
+        TlsFailure::Closed => "if it stays so, restart the BMC",
+        _ => return None,
     })
 }
 

@@ -74,16 +74,14 @@ impl Device for System {
         self.reset(Purpose::DiagnosticInterrupt, deadline, COMMAND_ANSWERED_AFTER).await
     }
 
-    async fn restart_mark(&mut self, deadline: Instant) -> Result<RestartMark, DeviceError> {
-        let system = self.client.system(deadline).await;
-        let mark = system.map(|system| system.last_reset_time.clone());
-        match mark.map_err(|error| self.explained(error))? {
-            Some(time) => Ok(RestartMark::Time { text: time.text, since_1970: time.since_1970 }),
-            None => {
-                let reason = "the system does not tell when it was last reset";
-                Err(DeviceError::new(ErrorKind::Unsupported, reason))
-            }
-        }
+    /// It is in the same document as the power state, so the last reading tells it.
+    async fn restart_mark(&mut self, _: Instant) -> Result<RestartMark, DeviceError> {
+        let system = self.client.last_read();
+        let time = system.and_then(|system| system.last_reset_time.clone()).ok_or_else(|| {
+            let reason = "the system does not tell when it was last reset";
+            DeviceError::new(ErrorKind::Unsupported, reason)
+        })?;
+        Ok(RestartMark::Time { text: time.text, since_1970: time.since_1970 })
     }
 
     async fn close(&mut self) {
