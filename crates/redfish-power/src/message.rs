@@ -38,8 +38,12 @@ impl Message {
             .filter_map(Self::of)
             .take(MOST)
             .collect();
-        if messages.is_empty() {
-            messages.extend(error.and_then(Self::of_error));
+        // Some services say what it is about there only.
+        if messages.iter().all(|message| message.text.is_empty())
+            && let Some(own) = error.and_then(Self::of_error)
+        {
+            messages.retain(|message| message.id != own.id);
+            messages.push(own);
         }
         messages
     }
@@ -97,8 +101,16 @@ mod tests {
         ] {
             assert_eq!(shown(&document), ["Base.1.8.InsufficientPrivilege \"No.\""], "{document}");
         }
-        let bare = json!({"error": {"code": "Base.1.0.GeneralError", "message": "Bad."}});
-        assert_eq!(shown(&bare), ["Base.1.0.GeneralError \"Bad.\""]);
+        let bare = json!({"code": "Base.1.0.GeneralError", "message": "Bad."});
+        let without_text = |id: &str| {
+            let mut error = bare.clone();
+            error["@Message.ExtendedInfo"] = json!([{"MessageId": id}]);
+            json!({"error": error})
+        };
+        let general = "Base.1.0.GeneralError \"Bad.\"";
+        assert_eq!(shown(&json!({"error": bare})), [general]);
+        assert_eq!(shown(&without_text("Base.1.0.GeneralError")), [general]);
+        assert_eq!(shown(&without_text("Base.1.0.Other")), ["Base.1.0.Other", general]);
         for none in [json!(null), json!([]), json!({"error": 5}), json!({"Messages": [1, {}]})] {
             assert_eq!(shown(&none), [""; 0], "{none}");
         }
