@@ -22,7 +22,7 @@ pub enum Kind {
     OldRsa,
     /// By itself, of X.509 v1.
     Version1,
-    /// By an authority, and over since yesterday.
+    /// By an authority, for the year 2020.
     Expired,
     /// By an authority, for another host.
     OtherHost,
@@ -39,12 +39,13 @@ const AUTHORITY: &str = "basicConstraints=critical,CA:TRUE\n";
 struct Recipe {
     /// Arguments of `openssl genpkey`.
     key: &'static [&'static str],
+    /// Of its own signature; an authority takes SHA-256.
     digest: &'static str,
     subject: &'static str,
     /// Without any, the certificate is of version 1.
     extensions: String,
-    days: &'static str,
     is_issued: bool,
+    is_over: bool,
 }
 
 impl Recipe {
@@ -54,8 +55,8 @@ impl Recipe {
             digest: "-sha256",
             subject: "/CN=127.0.0.1",
             extensions: format!("{HERE}{LEAF}"),
-            days: "30",
             is_issued: true,
+            is_over: false,
         };
         let own = || Self {
             extensions: format!("{HERE}{AUTHORITY}"),
@@ -71,7 +72,7 @@ impl Recipe {
                 Self { key: &["RSA", "-pkeyopt", "rsa_keygen_bits:1024"], digest: "-sha1", ..own() }
             }
             Kind::Version1 => Self { extensions: String::new(), ..own() },
-            Kind::Expired => Self { days: "-1", ..plain },
+            Kind::Expired => Self { is_over: true, ..plain },
             Kind::OtherHost => Self {
                 subject: "/CN=other.example",
                 extensions: format!("{ELSEWHERE}{LEAF}"),
@@ -131,20 +132,41 @@ fn make(folder: &Path, name: &str, recipe: &Recipe) {
         ["key", "csr", "pem", "ext"].map(|kind| format!("{name}.{kind}"));
     fs::write(folder.join(&extensions), &recipe.extensions).expect("a file of extensions");
     openssl(folder, &[&["genpkey", "-out", &key, "-algorithm"], recipe.key].concat());
-    let names = ["-subj", recipe.subject];
-    openssl(folder, &[&["req", "-new", "-key", &key, "-out", &request][..], &names].concat());
-    let mut sign = vec!["x509", "-req", recipe.digest, "-days", recipe.days];
-    sign.extend(["-in", &request, "-out", &certificate]);
-    if recipe.is_issued {
-        sign.extend(["-CA", "authority.pem", "-CAkey", "authority.key", "-CAcreateserial"]);
+    let subject = ["-subj", recipe.subject];
+    openssl(folder, &[&["req", "-new", "-key", &key, "-out", &request], &subject[..]].concat());
+    let mut sign = if recipe.is_issued {
+        fs::write(folder.join("ca.cnf"), CA_CNF).expect("the authority's configuration");
+        fs::write(folder.join("index"), "").expect("the authority's index");
+        vec!["ca", "-config", "ca.cnf", "-batch", "-notext"]
     } else {
-        sign.extend(["-signkey", &key]);
+        vec!["x509", "-req", recipe.digest, "-signkey", &key, "-days", "30"]
+    };
+    sign.extend(["-in", &request, "-out", &certificate]);
+    if recipe.is_over {
+        sign.extend(["-startdate", "20200101000000Z", "-enddate", "20201231000000Z"]);
     }
     if !recipe.extensions.is_empty() {
         sign.extend(["-extfile", &extensions]);
     }
     openssl(folder, &sign);
 }
+
+/// `openssl ca` can say when a certificate begins and ends, as `openssl x509` cannot.
+const CA_CNF: &str = "\
+[ca]
+default_ca = authority
+[authority]
+certificate = authority.pem
+private_key = authority.key
+database = index
+new_certs_dir = .
+rand_serial = yes
+default_days = 30
+default_md = sha256
+policy = any
+[any]
+commonName = supplied
+";
 
 fn openssl(folder: &Path, arguments: &[&str]) -> String {
     let output = Command::new("openssl")

@@ -42,6 +42,8 @@ pub enum Redirect {
     OtherPort,
     /// To another name of the same host and port.
     OtherName,
+    /// To another port and another path, where the same service is, too.
+    Elsewhere,
 }
 
 impl Default for Setup {
@@ -188,7 +190,8 @@ fn configuration(
     let redirect = redirect(setup.redirect, [port, other, clear]);
     let proxy = format!("location / {{ proxy_pass {service}/; }}");
     let _ = writeln!(text, "server {{ listen 127.0.0.1:{port} {listen}; {redirect} {proxy} }}");
-    let _ = writeln!(text, "server {{ listen 127.0.0.1:{other} {listen}; {proxy} }}");
+    let moved = format!("location /bmc/ {{ proxy_pass {service}/; }}");
+    let _ = writeln!(text, "server {{ listen 127.0.0.1:{other} {listen}; {proxy} {moved} }}");
     let up = format!("return 308 https://127.0.0.1:{port}$request_uri;");
     let _ = writeln!(text, "server {{ listen 127.0.0.1:{clear}; {up} }}");
     text.push_str("}\n");
@@ -206,5 +209,6 @@ fn redirect(redirect: Redirect, [port, other, clear]: [u16; 3]) -> String {
         Redirect::ThroughClear => to(&format!("http://127.0.0.1:{clear}")),
         Redirect::OtherPort => to(&format!("https://127.0.0.1:{other}")),
         Redirect::OtherName => to(&format!("https://localhost:{port}")),
+        Redirect::Elsewhere => to(&format!("https://127.0.0.1:{other}/bmc")),
     }
 }

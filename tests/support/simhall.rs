@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::redfish_server::{Process, curl, free_port, python};
+use super::redfish_server::{Process, curl, free_port, listens, python};
 
 /// A hall with one machine, `node1`, that is on. It speaks in clear and asks for no password.
 pub struct Simhall {
@@ -25,7 +25,8 @@ impl Simhall {
         let mut command = python("simhall");
         command.args(["serve", "--port", &port.to_string(), "--spec"]).arg(hall);
         let health = format!("http://127.0.0.1:{port}/sim/health");
-        let process = Process::start(folder, command, || curl(&health).contains("true"));
+        let answers = || listens(port) && curl(&health).contains("true");
+        let process = Process::start(folder, command, answers);
         Self { _process: process, port }
     }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use super::certificates::Identity;
-use super::redfish_server::{Process, USER, curl, free_port, python, string_in};
+use super::redfish_server::{Process, USER, curl, free_port, listens, python, string_in};
 
 /// The program that speaks HTTP for the emulator.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,12 +28,23 @@ pub struct Sushy {
 const HASH: &str = "$2b$04$qljdVFYp4QM370fPGVVzQO0BvXCp0Gd0L8uC8S0hNgXBeNEwt7F72";
 
 impl Sushy {
-    /// With these systems, all of them on. In clear, where it has no certificate.
+    /// With these systems, all of them on. In clear, where it has no certificate. A change of power takes a second at most.
     pub fn start(front: Front, identity: Option<&Identity>, systems: &[&str]) -> Self {
+        Self::start_with(front, identity, systems, 1)
+    }
+
+    /// The same, but that a change of power takes so many seconds, or up to one less.
+    pub fn start_with(
+        front: Front,
+        identity: Option<&Identity>,
+        systems: &[&str],
+        seconds: u32,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let port = free_port();
         let config = folder.path().join("config.py");
-        let text = configuration(folder.path().to_str().expect("text"), port, identity, systems);
+        let path = folder.path().to_str().expect("text");
+        let text = configuration(path, port, identity, systems) + &pace(seconds);
         fs::write(&config, text).expect("its configuration");
         fs::write(folder.path().join("users"), format!("{USER}:{HASH}\n")).expect("its users");
         let mut command = match front {
@@ -43,7 +54,8 @@ impl Sushy {
         command.env("SUSHY_EMULATOR_CONFIG", config);
         let scheme = if identity.is_some() { "https" } else { "http" };
         let root = format!("{scheme}://127.0.0.1:{port}/redfish/v1/");
-        let process = Process::start(folder, command, || curl(&root).contains("RedfishVersion"));
+        let answers = || listens(port) && curl(&root).contains("RedfishVersion");
+        let process = Process::start(folder, command, answers);
         let systems = systems.iter().map(|&system| system.to_owned()).collect();
         Self { _process: process, scheme, port, systems }
     }
@@ -87,12 +99,14 @@ fn gunicorn(port: u16, identity: Option<&Identity>) -> Command {
 }
 
 /// The emulator draws how many seconds a change of power takes, from 1 to 11. Its configuration is a program, and has
-/// the lower end drawn each time.
+/// the same drawn each time.
+fn pace(seconds: u32) -> String {
+    format!("import random\nrandom.randint = lambda low, high: {seconds}\n")
+}
+
 fn configuration(folder: &str, port: u16, identity: Option<&Identity>, systems: &[&str]) -> String {
     let mut text = format!(
-        "import random\n\
-         random.randint = lambda low, high: low\n\
-         SUSHY_EMULATOR_LISTEN_IP = '127.0.0.1'\n\
+        "SUSHY_EMULATOR_LISTEN_IP = '127.0.0.1'\n\
          SUSHY_EMULATOR_LISTEN_PORT = {port}\n\
          SUSHY_EMULATOR_AUTH_FILE = '{folder}/users'\n\
          SUSHY_EMULATOR_STATE_DIR = '{folder}'\n\
