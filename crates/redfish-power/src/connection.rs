@@ -80,6 +80,14 @@ impl Connection {
         question: &Question,
         deadline: Instant,
     ) -> Result<Answer, Error> {
+        let result = self.ask_until(question, deadline).await;
+        if result.is_ok() {
+            self.patience.note_answer(question.step);
+        }
+        result.map_err(|error| self.patience.explained(question, error, self.policy()))
+    }
+
+    async fn ask_until(&mut self, question: &Question, deadline: Instant) -> Result<Answer, Error> {
         let mut attempts = Attempts::begin();
         loop {
             self.patience.await_permission(question.step, deadline).await?;
@@ -94,6 +102,7 @@ impl Connection {
                 }
                 Err(error) => {
                     log::info!("{}: {error}", self.origin());
+                    self.patience.note_trouble(question, &error, &self.wire.policy);
                     attempts.after(error, question, self.heard, self.policy())?
                 }
             };
@@ -124,7 +133,11 @@ impl Connection {
                 admission.another_way(wire, patience, step, refusal, deadline).await?;
                 Again::Now
             }
-            _ if is_busy(&refusal) => patience.after_busy(step, refusal, &wire.policy),
+            _ if is_busy(&refusal) => {
+                let error = Error::Refused { step, refusal: refusal.clone() };
+                patience.note_trouble(question, &error, &wire.policy);
+                patience.after_busy(step, refusal, &wire.policy)
+            }
             StatusCode::INTERNAL_SERVER_ERROR
             | StatusCode::BAD_GATEWAY
             | StatusCode::GATEWAY_TIMEOUT => {

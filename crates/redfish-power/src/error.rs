@@ -170,7 +170,7 @@ pub enum Step {
 }
 
 /// Why there was no answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum ExchangeFailure {
     /// No connection came about: nobody was asked anything.
     #[error("no connection: {0}")]

@@ -28,6 +28,8 @@ pub(crate) struct Attempts {
 #[derive(Default)]
 pub(crate) struct Patience {
     told_to_wait: Option<(Instant, Box<Refusal>)>,
+    /// What went wrong last with a reading, and was not mended since.
+    trouble: Option<Error>,
 }
 
 impl Again {
@@ -110,6 +112,36 @@ impl Patience {
         }
     }
 
+    /// Something went wrong.
+    pub(crate) fn note_trouble(
+        &mut self,
+        question: &Question,
+        error: &Error,
+        policy: &RetryPolicy,
+    ) {
+        if question.is_reading() && !is_cut_short(error, policy) {
+            self.trouble = copy(error);
+        }
+    }
+
+    /// A question of this step was answered well.
+    pub(crate) fn note_answer(&mut self, step: Step) {
+        self.trouble.take_if(|trouble| step_of(trouble) == Some(step));
+    }
+
+    /// What to tell of an attempt that failed: if the deadline cut it short when it had hardly begun, what went wrong before
+    /// tells more.
+    pub(crate) fn explained(
+        &self,
+        question: &Question,
+        error: Error,
+        policy: &RetryPolicy,
+    ) -> Error {
+        let trouble = || self.trouble.as_ref().and_then(copy);
+        let is_worth_it = question.is_reading() && is_cut_short(&error, policy);
+        is_worth_it.then(trouble).flatten().unwrap_or(error)
+    }
+
     /// Leaves the service alone for as long as it wants. Where that is longer than there is time, it is not asked.
     pub(crate) async fn await_permission(
         &mut self,
@@ -124,6 +156,35 @@ impl Patience {
         sleep_until(*until).await;
         self.told_to_wait = None;
         Ok(())
+    }
+}
+
+/// Whether there was no answer in so short a time that there need not even have been a connection.
+fn is_cut_short(error: &Error, policy: &RetryPolicy) -> bool {
+    let enough = policy.silence + policy.pause;
+    match error {
+        Error::NoAnswer { failure: ExchangeFailure::TimedOut(took), .. } => *took < enough,
+        _ => false,
+    }
+}
+
+/// The same error, if it is one of an exchange.
+fn copy(error: &Error) -> Option<Error> {
+    Some(match error {
+        Error::NoAnswer { step, failure } => {
+            Error::NoAnswer { step: *step, failure: failure.clone() }
+        }
+        Error::Refused { step, refusal } => {
+            Error::Refused { step: *step, refusal: refusal.clone() }
+        }
+        _ => return None,
+    })
+}
+
+fn step_of(error: &Error) -> Option<Step> {
+    match error {
+        Error::NoAnswer { step, .. } | Error::Refused { step, .. } => Some(*step),
+        _ => None,
     }
 }
 
