@@ -40,6 +40,7 @@ fn is_certificate(failure: &TlsFailure) -> bool {
 fn kind_of_refusal(step: Step, refusal: &Refusal, is_admitted: bool) -> ErrorKind {
     match refusal.status {
         429 | 503 => ErrorKind::Busy,
+        400..=499 if refusal.says("SYS518") => ErrorKind::Busy,
         // The command may have been carried out all the same.
         500..=599 if step == Step::Reset && refusal.status != 501 => ErrorKind::Busy,
         401 | 403 if !is_admitted => ErrorKind::Denied,

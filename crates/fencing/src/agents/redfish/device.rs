@@ -96,7 +96,10 @@ impl System {
         deadline: Instant,
         patience: Duration,
     ) -> Result<(), DeviceError> {
-        let deadline = deadline.min(Instant::now() + patience);
+        let now = Instant::now();
+        // The other half is for looking at what became of it.
+        let half = deadline.saturating_duration_since(now) / 2;
+        let deadline = now + patience.min(half);
         self.client.reset(purpose, deadline).await.map_err(|error| self.explained(error))
     }
 
