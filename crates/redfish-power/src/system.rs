@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::document::text;
+use crate::document::{self, text};
 use crate::{Error, Step};
 
 /// The name of the action in every ComputerSystem that can be reset.
@@ -108,6 +108,12 @@ pub(crate) struct ResetAction {
 }
 
 impl ComputerSystem {
+    /// The system that a document describes: the body of an answer, read from this path. `None` if it is no JSON object.
+    #[must_use]
+    pub fn parse(path: &str, body: &[u8]) -> Option<Self> {
+        document::parse(body).map(|document| Self::of(path, None, &document))
+    }
+
     pub(crate) fn of(path: &str, etag: Option<String>, document: &Value) -> Self {
         let owned = |name| text(document, name).unwrap_or_default().to_owned();
         let optional =
@@ -189,7 +195,8 @@ impl LastResetTime {
     fn of(text: String) -> Option<Self> {
         let time: Timestamp = text.parse().ok()?;
         let since_1970 = Duration::try_from(time.duration_since(Timestamp::UNIX_EPOCH)).ok()?;
-        Some(Self { text, since_1970 })
+        // The beginning of time stands for a time that is not known.
+        (!since_1970.is_zero()).then_some(Self { text, since_1970 })
     }
 }
 
@@ -303,6 +310,7 @@ fn words(value: &Value, name: &str) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -356,7 +364,13 @@ mod tests {
         };
         assert_eq!(seconds("1970-01-01T00:01:00Z"), Some(60));
         assert_eq!(seconds("1970-01-01T01:01:00+01:00"), Some(60));
-        for none in ["", "never", "1969-12-31T23:59:59Z", "0000-00-00T00:00:00Z"] {
+        for none in [
+            "",
+            "never",
+            "1969-12-31T23:59:59Z",
+            "1970-01-01T00:00:00+00:00",
+            "0000-00-00T00:00:00Z",
+        ] {
             assert_eq!(seconds(none), None, "{none}");
         }
     }
@@ -422,6 +436,51 @@ mod tests {
             [json!({}), json!({RESET: {}}), json!({RESET: null}), json!({RESET: {"target": 1}})]
         {
             assert!(!system(&json!({"Actions": actions})).has_reset(), "{actions}");
+        }
+    }
+
+    fn fixture(name: &str) -> ComputerSystem {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/redfish");
+        let body = std::fs::read(format!("{folder}/{name}.json")).unwrap();
+        ComputerSystem::parse("/redfish/v1/Systems/1", &body).unwrap()
+    }
+
+    #[test]
+    fn systems_are_read_as_vendors_describe_them() {
+        let off = Purpose::Off { graceful: false };
+        for (name, state, cycle) in [
+            ("idrac9", PowerState::On, Some("PowerCycle")),
+            ("ilo5", PowerState::Off, Some("ForceRestart")),
+            ("supermicro_x12", PowerState::On, Some("ForceRestart")),
+            ("openbmc", PowerState::Off, Some("PowerCycle")),
+            ("nvidia_host", PowerState::On, Some("PowerCycle")),
+            ("cray_ex_node", PowerState::PoweringOff, Some("PowerCycle")),
+        ] {
+            let system = fixture(name);
+            assert_eq!(*system.power_state().unwrap(), state, "{name}");
+            let reset = system.reset.as_ref().unwrap();
+            assert_eq!(reset.choose(off), Some(ResetType::ForceOff), "{name}");
+            assert_eq!(reset.choose(Purpose::Cycle).map(ResetType::name), cycle, "{name}");
+        }
+        assert!(!fixture("nvidia_baseboard").has_reset());
+        assert_eq!(fixture("idrac9").host_name, None);
+        assert_eq!(fixture("idrac9").last_reset_time.unwrap().since_1970.as_secs(), 1_781_154_887);
+        assert_eq!(fixture("openbmc").last_reset_time, None);
+        assert_eq!(fixture("supermicro_x12").serial_number, None);
+        assert_eq!(fixture("ilo5").etag.as_deref(), Some("W/\"0A1B2C3D\""));
+        let info = include_bytes!("../../../fixtures/redfish/openbmc_action_info.json");
+        let types = allowable_of_action_info(&document::parse(info).unwrap()).unwrap();
+        assert!(types.contains(&"ForceOff".to_owned()) && types.len() == 8, "{types:?}");
+    }
+
+    proptest! {
+        /// Whatever a service sends is read or not; what is shown of it is one line.
+        #[test]
+        fn anything_is_a_system_or_none(bytes: Vec<u8>, id: String, name: String, time: String) {
+            let _ = ComputerSystem::parse("/", &bytes);
+            let document = json!({"Id": id, "Name": name, "HostName": name, "LastResetTime": time});
+            let shown = system(&document).to_string();
+            prop_assert!(!shown.chars().any(char::is_control), "{}", shown);
         }
     }
 
