@@ -419,8 +419,7 @@ fn chosen(all: Vec<ComputerSystem>, choice: Option<&str>) -> Result<ComputerSyst
 }
 
 fn no_reset(system: &ComputerSystem) -> Error {
-    let path = system.path.clone();
-    Error::Missing { step: Step::Reset, path, what: "action #ComputerSystem.Reset" }
+    Error::NoReset { path: system.path.clone() }
 }
 
 fn path_of(url: &Url) -> String {

@@ -99,6 +99,12 @@ pub enum Error {
         /// What it lacks.
         what: &'static str,
     },
+    /// What was read cannot be reset: it is no system, or one that belongs to another.
+    #[error("{} cannot be reset: it has no action #ComputerSystem.Reset", .path.escape_debug())]
+    NoReset {
+        /// The document.
+        path: String,
+    },
     /// The service has no system that can be reset.
     #[error("the service has no system that can be reset{}", listed(.systems))]
     NoSystem {

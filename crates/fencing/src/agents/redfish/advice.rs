@@ -16,18 +16,14 @@ pub(super) fn kind(error: &Error, is_admitted: bool) -> ErrorKind {
         Error::NoAnswer { .. } => ErrorKind::NoAnswer,
         // It is longer than there is time for an answer; but there may be time for another command.
         Error::ToldToWait { step, .. } if *step != Step::Reset => ErrorKind::Refused,
-        Error::ToldToWait { .. }
-        | Error::Stale { .. }
-        | Error::Missing { step: Step::System, .. } => ErrorKind::Busy,
+        Error::ToldToWait { .. } | Error::Stale { .. } | Error::Missing { .. } => ErrorKind::Busy,
         Error::Unauthorized { .. } if is_admitted => ErrorKind::Refused,
         Error::Unauthorized { .. }
         | Error::AnotherSystem { .. }
         | Error::NoSystem { .. }
         | Error::SeveralSystems { .. } => ErrorKind::Denied,
         Error::Refused { step, refusal } => kind_of_refusal(*step, refusal, is_admitted),
-        Error::ResetNotOffered { .. } | Error::Missing { step: Step::Reset, .. } => {
-            ErrorKind::Unsupported
-        }
+        Error::ResetNotOffered { .. } | Error::NoReset { .. } => ErrorKind::Unsupported,
         Error::PressedBefore => ErrorKind::PresentState,
         _ => ErrorKind::Refused,
     }
@@ -128,7 +124,7 @@ pub(super) fn advice(error: &Error) -> Option<&'static str> {
         Error::Missing { step: Step::System, .. } => {
             "the BMC may be starting; check systems_uri if it is not"
         }
-        Error::Missing { step: Step::Reset, .. } => "check systems_uri: is this the system?",
+        Error::NoReset { .. } => "check systems_uri: is this the system?",
         Error::TaskFailed { .. } => "see the BMC's log",
         _ => return None,
     })

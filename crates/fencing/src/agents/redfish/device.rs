@@ -8,7 +8,7 @@ use redfish_power::{Client, Error, Origin, PowerState as Redfish, Purpose};
 use tokio::time::Instant;
 
 use super::advice::{advice, kind, name};
-use super::settings::client_config;
+use super::settings::{bundle, client_config, proxy};
 use crate::agents::standard::unusable;
 use crate::{
     AgentConfig, ConfigError, Device, DeviceError, ErrorKind, Power, PowerState, RestartMark,
@@ -23,13 +23,19 @@ const CLOSED_AFTER: Duration = Duration::from_secs(5);
 
 /// Makes the device that a configuration describes; connects nothing.
 pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError> {
-    let client_config = client_config(config, |name| env::var(name).ok())?;
+    let environment = &|name: &str| env::var(name).ok();
+    let client_config = client_config(config, environment)?;
     let origin = client_config.origin.clone();
-    let client = Client::new(client_config).map_err(|error| match error {
-        Error::TlsSetup(_) => unusable("ssl_ca_bundle", error.to_string()),
-        error => unusable("ip", error.to_string()),
+    let client = Client::new(client_config).map_err(|error| {
+        let bundle = bundle(config, environment).map(|(name, _)| name);
+        unusable(bundle.unwrap_or("ssl_ca_bundle"), error.to_string())
     })?;
-    Ok(Box::new(System { origin, client, graceful_off: config.is_set("graceful_off") }))
+    Ok(Box::new(System {
+        origin,
+        client,
+        graceful_off: config.is_set("graceful_off"),
+        proxy: proxy(environment),
+    }))
 }
 
 /// The system of one machine.
@@ -37,6 +43,8 @@ struct System {
     origin: Origin,
     client: Client,
     graceful_off: bool,
+    /// The variable of the environment that names a proxy. It may be the proxy that does not answer.
+    proxy: Option<&'static str>,
 }
 
 #[async_trait]
@@ -108,6 +116,12 @@ impl System {
         let kind = kind(&error, self.client.is_admitted());
         let name = name(&error).map(|name| format!("{name}: ")).unwrap_or_default();
         let advice = advice(&error).map(|advice| format!("; {advice}")).unwrap_or_default();
-        DeviceError::new(kind, format!("{name}{error}{advice}"))
+        let proxy = self.proxy.filter(|_| is_before_request(&error));
+        let proxy = proxy.map(|name| format!(" (the environment has {name})")).unwrap_or_default();
+        DeviceError::new(kind, format!("{name}{error}{proxy}{advice}"))
     }
+}
+
+fn is_before_request(error: &Error) -> bool {
+    matches!(error, Error::NoAnswer { failure, .. } if failure.is_before_request())
 }

@@ -7,13 +7,18 @@ use redfish_power::{Config, Credentials, Fingerprint, Origin, RetryPolicy, Verif
 use crate::agents::standard::{self, login_timeout, unusable};
 use crate::{AgentConfig, ConfigError};
 
-/// Where the Python agent's HTTP library looks for a bundle, in this order.
-const BUNDLES: [&str; 2] = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
+/// Where the environment may name a bundle: first those of the Python agent's HTTP library, then that of OpenSSL.
+const BUNDLES: [&str; 3] = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"];
+/// Where the environment may name a proxy.
+const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+/// The variables of the environment.
+pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// What the client needs. The environment is asked for a bundle of certificates.
 pub(super) fn client_config(
     config: &AgentConfig,
-    environment: impl Fn(&str) -> Option<String>,
+    environment: Environment<'_>,
 ) -> Result<Config, ConfigError> {
     let (host, port) = address(config)?;
     Ok(Config {
@@ -78,7 +83,7 @@ fn credentials(config: &AgentConfig) -> Result<Credentials, ConfigError> {
 
 fn verification(
     config: &AgentConfig,
-    environment: impl Fn(&str) -> Option<String>,
+    environment: Environment<'_>,
 ) -> Result<Verification, ConfigError> {
     if let Some(text) = config.text("ssl_fingerprint") {
         let fingerprint = text.parse::<Fingerprint>();
@@ -89,10 +94,28 @@ fn verification(
     if config.is_set("ssl_insecure") {
         return Ok(Verification::None);
     }
-    let bundle = config
-        .text("ssl_ca_bundle")
-        .or_else(|| BUNDLES.into_iter().filter_map(environment).find(|path| !path.is_empty()));
-    Ok(bundle.map_or(Verification::SystemRoots, |path| Verification::Bundle(PathBuf::from(path))))
+    let bundle = bundle(config, environment).map(|(_, path)| Verification::Bundle(path));
+    Ok(bundle.unwrap_or(Verification::SystemRoots))
+}
+
+/// The bundle of certificates, and where it is named: the parameter, or a variable of the environment.
+pub(super) fn bundle(
+    config: &AgentConfig,
+    environment: Environment<'_>,
+) -> Option<(&'static str, PathBuf)> {
+    let own = config.text("ssl_ca_bundle").map(|path| ("ssl_ca_bundle", path));
+    let set = || BUNDLES.into_iter().find_map(|name| Some((name, set_in(environment, name)?)));
+    own.or_else(set).map(|(name, path)| (name, PathBuf::from(path)))
+}
+
+/// The variable of the environment that names a proxy, if one does.
+pub(super) fn proxy(environment: Environment<'_>) -> Option<&'static str> {
+    PROXIES.into_iter().find(|name| set_in(environment, name).is_some())
+}
+
+/// What a variable is set to, if it is to anything.
+fn set_in(environment: Environment<'_>, name: &str) -> Option<String> {
+    environment(name).filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]
@@ -111,7 +134,7 @@ mod tests {
 
     fn client(given: &[(&str, &str)]) -> Result<Config, String> {
         let all = [&[("ip", "h"), ("username", "u"), ("password", "p")][..], given].concat();
-        client_config(&config(&all), |_| None).map_err(|error| error.to_string())
+        client_config(&config(&all), &|_| None).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -148,13 +171,13 @@ mod tests {
     #[test]
     fn who_asks_must_be_told() {
         let missing = |given: &[(&str, &str)]| {
-            client_config(&config(given), |_| None).unwrap_err().to_string()
+            client_config(&config(given), &|_| None).unwrap_err().to_string()
         };
         assert!(missing(&[("ip", "h"), ("password", "p")]).contains("username=…"));
         assert!(missing(&[("ip", "h"), ("username", "u")]).contains("password=…"));
         assert!(client(&[("username", "a:b")]).is_err());
         let script = config(&[("ip", "h"), ("username", "u"), ("password_script", "x")]);
-        assert!(client_config(&script, |_| None).is_ok());
+        assert!(client_config(&script, &|_| None).is_ok());
     }
 
     #[test]
@@ -205,7 +228,7 @@ mod tests {
             let of = |name: &str| {
                 environment.iter().find(|(n, _)| *n == name).map(|(_, path)| (*path).to_owned())
             };
-            match client_config(&config(&all), of).unwrap().verification {
+            match client_config(&config(&all), &of).unwrap().verification {
                 Verification::Bundle(path) => path.to_str().map(str::to_owned),
                 _ => None,
             }
@@ -214,6 +237,8 @@ mod tests {
         assert_eq!(bundle(&[("ssl_ca_bundle", "/own")], &both).unwrap(), "/own");
         assert_eq!(bundle(&[], &both).unwrap(), "/requests");
         assert_eq!(bundle(&[], &[("REQUESTS_CA_BUNDLE", ""), both[0]]).unwrap(), "/curl");
+        assert_eq!(bundle(&[], &[("SSL_CERT_FILE", "/ssl"), both[0]]).unwrap(), "/curl");
+        assert_eq!(bundle(&[], &[("SSL_CERT_FILE", "/ssl")]).unwrap(), "/ssl");
         assert_eq!(bundle(&[], &[]), None);
     }
 }
