@@ -36,15 +36,16 @@ pub(super) fn client_config(
 /// IPv6 address with a port must be in brackets.
 fn address(config: &AgentConfig) -> Result<(String, u16), ConfigError> {
     let ip = standard::address(config)?;
-    let (host, port) = match ip.split_once("]") {
-        Some((host, "")) => (host, None),
-        Some((host, rest)) => (host, Some(rest.strip_prefix(':').unwrap_or_default())),
+    let (host, port) = match ip.split_once(']') {
+        Some((_, "")) => (ip.clone(), None),
+        Some((host, rest)) => {
+            (format!("{host}]"), Some(rest.strip_prefix(':').unwrap_or_default()))
+        }
         None => match ip.split_once(':') {
-            Some((host, port)) if !port.contains(':') => (host, Some(port)),
-            _ => (ip.as_str(), None),
+            Some((host, port)) if !port.contains(':') => (host.to_owned(), Some(port)),
+            _ => (ip.clone(), None),
         },
     };
-    let host = host.trim_start_matches('[');
     let port = match port {
         Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
             let reason = "behind the colon there is no TCP port (1 to 65535); give the host without https:// and path";
@@ -52,7 +53,7 @@ fn address(config: &AgentConfig) -> Result<(String, u16), ConfigError> {
         })?,
         None => standard::port(config, "TCP")?,
     };
-    Ok((host.to_owned(), port))
+    Ok((host, port))
 }
 
 fn path(config: &AgentConfig, name: &'static str) -> Result<Option<String>, ConfigError> {
@@ -161,6 +162,9 @@ mod tests {
             "[::1]:x",
             "bmc1/x",
             "::1%eth0",
+            "[::1",
+            "::1]",
+            "[bmc1",
         ] {
             let error = client(&[("ip", wrong)]).unwrap_err();
             assert!(error.starts_with("ip: "), "{wrong}: {error}");
