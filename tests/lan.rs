@@ -3,14 +3,14 @@
 use bmc_sim::{Config, Ipmi15, Place, Power, Protection, Satellite};
 use ipmi_lan::{AuthenticationType, Quirk, QuirkSet};
 
+use crate::inputs::{FAILS, POWERED_OFF};
 use crate::support::agent::{Agent, Run};
-use crate::support::comparison::{Case, Outcome, compare, off, on};
-use crate::support::ipmi_sim::Setup;
+use crate::support::comparison::{self, compare, off, on};
+use crate::support::ipmi_sim::{IpmiSim, Setup};
 use crate::support::proxy::Proxy;
 use crate::support::sim::Sim;
 
-const FAILS: Outcome = (1, "", "");
-const POWERED_OFF: Outcome = (0, "Success: Powered OFF\n", "off");
+type Case = comparison::Case<IpmiSim>;
 
 #[test]
 fn without_lanplus() {

@@ -14,6 +14,7 @@
 #![allow(unreachable_pub, reason = "the modules share helpers")]
 
 mod callers;
+mod differences;
 mod differential;
 mod discovery;
 mod failures;
@@ -21,10 +22,12 @@ mod faults;
 mod forgeries;
 mod forgeries15;
 mod hosts;
+mod inputs;
 mod ipmilan;
 mod lan;
 mod matrix;
 mod metadata;
+mod redfish_differential;
 mod redfish_peers;
 mod secrets;
 mod support;

@@ -8,6 +8,7 @@ pub mod nginx;
 pub mod page;
 pub mod proxy;
 pub mod redfish_server;
+pub mod redfish_sim;
 pub mod sim;
 pub mod simhall;
 pub mod sushy;

@@ -1,38 +1,51 @@
 //! The same input through the Python agent and through ours, each against a BMC of its own in the same state.
 
+mod ipmi;
+pub mod redfish;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use super::agent::{Agent, Run};
-use super::ipmi_sim::{IpmiSim, Setup};
 
-/// What an agent needs to reach the BMC, unless the case says otherwise. Suite 3, because the Python agent pauses for
-/// 10 s before it finds out here; no power wait, to save time.
-const LINES: &[&str] = &[
-    "ip=127.0.0.1",
-    "ipport={port}",
-    "username=admin",
-    "password=secret",
-    "lanplus=1",
-    "cipher=3",
-    "power_wait=0",
-];
-const ARGUMENTS: &str = "-a 127.0.0.1 -u {port} -l admin -p secret -P -C 3 --power-wait 0";
+/// A kind of BMC with a machine behind it, and the agent that speaks to it.
+pub trait Bmc: Sized {
+    /// What one can be like.
+    type Setup: Clone + Default + fmt::Debug + Send + Sync;
+    /// The first name of the agent.
+    const AGENT: &'static str;
+    /// What an agent needs to reach it, unless the case says otherwise: on standard input, and on the command line.
+    const LINES: &'static [&'static str];
+    const ARGUMENTS: &'static str;
 
-/// `ipmi_sim` switches power on again a second after it was switched off for a cycle.
-const CYCLE: Duration = Duration::from_secs(5);
+    fn start(setup: &Self::Setup, is_on: bool) -> Self;
+
+    /// Like others, but that this is its user's password.
+    fn with_password(password: &'static str) -> Self::Setup;
+
+    /// What stands in inputs for what is known only when it runs: `{port}`.
+    fn placeholders(&self) -> Vec<(&'static str, String)>;
+
+    /// The commands that the machine got so far, such as `off on`.
+    fn commands(&self) -> String;
+
+    /// What power the machine has now: `on` or `off`.
+    fn power(&self) -> String;
+
+    /// Comes back when a cycle is over, for which the Python agent does not wait.
+    fn wait_for_cycle(&self) {}
+}
 
 /// An input, and what is to come of it.
 #[derive(Clone, Debug)]
-pub struct Case {
+pub struct Case<B: Bmc> {
     pub name: &'static str,
     called: &'static str,
-    setup: Setup,
+    setup: B::Setup,
     starts_on: bool,
     without: &'static [&'static str],
     input: Input,
@@ -69,11 +82,11 @@ pub struct Difference {
 pub type Outcome = (i32, &'static str, &'static str);
 
 /// A machine that is on when the agent is started.
-pub fn on(name: &'static str) -> Case {
+pub fn on<B: Bmc>(name: &'static str) -> Case<B> {
     Case {
         name,
-        called: "fence_ipmilan",
-        setup: Setup::default(),
+        called: B::AGENT,
+        setup: B::Setup::default(),
         starts_on: true,
         without: &[],
         input: Input::Lines(&[]),
@@ -84,11 +97,11 @@ pub fn on(name: &'static str) -> Case {
 }
 
 /// A machine that is off when the agent is started.
-pub fn off(name: &'static str) -> Case {
+pub fn off<B: Bmc>(name: &'static str) -> Case<B> {
     Case { starts_on: false, ..on(name) }
 }
 
-impl Case {
+impl<B: Bmc> Case<B> {
     /// On standard input, after the lines that reach the BMC.
     pub fn lines(self, lines: &'static [&'static str]) -> Self {
         Self { input: Input::Lines(lines), ..self }
@@ -112,7 +125,7 @@ impl Case {
         Self { environment: Some((name, value)), ..self }
     }
 
-    pub fn setup(self, setup: Setup) -> Self {
+    pub fn setup(self, setup: B::Setup) -> Self {
         Self { setup, ..self }
     }
 
@@ -155,49 +168,38 @@ impl Case {
     }
 
     fn try_with(&self, agent: Agent) -> Trial {
-        let bmc = IpmiSim::start_with(&self.setup);
-        bmc.set_power(self.starts_on);
-        let port = bmc.port().to_string();
+        let bmc = B::start(&self.setup, self.starts_on);
+        let placeholders = bmc.placeholders();
+        let filled = |text: &str| {
+            let fill = |text: String, (name, value): &(&str, String)| text.replace(name, value);
+            placeholders.iter().fold(text.to_owned(), fill)
+        };
         let agent = match self.input {
-            Input::Lines(lines) => agent.lines(self.lines_for(lines, &port)),
-            Input::CommandLine(text) => agent.arguments(words(text, &port)),
+            Input::Lines(lines) => agent.lines(self.lines_with(lines).map(filled)),
+            Input::CommandLine(text) => agent.arguments(words::<B>(text).iter().map(|w| filled(w))),
         };
         let agent = match self.environment {
-            Some((name, value)) => agent.environment(name, value),
+            Some((name, value)) => agent.environment(name, &filled(value)),
             None => agent,
         };
         let run = agent.run();
         if self.cycles {
-            wait_for_cycle(&bmc);
+            bmc.wait_for_cycle();
         }
-        Trial { run, commands: commands(&bmc), ends_on: bmc.is_on() }
+        Trial { run, commands: bmc.commands(), power: bmc.power() }
     }
 
-    fn lines_for(&self, lines: &[&str], port: &str) -> Vec<String> {
+    fn lines_with(&self, lines: &'static [&'static str]) -> impl Iterator<Item = &'static str> {
         let is_left_out = |line: &&str| {
             self.without.iter().any(|name| line.split('=').next().is_some_and(|key| key == *name))
         };
-        let common = LINES.iter().copied().filter(|line| !is_left_out(line));
-        common.chain(lines.iter().copied()).map(|line| line.replace("{port}", port)).collect()
+        B::LINES.iter().copied().filter(move |line| !is_left_out(line)).chain(lines.iter().copied())
     }
 }
 
-fn words(text: &str, port: &str) -> Vec<String> {
-    let text = text.replace("{bmc}", ARGUMENTS).replace("{port}", port);
+fn words<B: Bmc>(text: &str) -> Vec<String> {
+    let text = text.replace("{bmc}", B::ARGUMENTS);
     text.split(' ').map(|word| if word == "''" { "" } else { word }.to_owned()).collect()
-}
-
-fn wait_for_cycle(bmc: &IpmiSim) {
-    let began = Instant::now();
-    // The machine notes a command before it follows it.
-    let is_over = || commands(bmc).ends_with("on") && bmc.is_on();
-    while !is_over() && began.elapsed() < CYCLE {
-        thread::sleep(Duration::from_millis(50));
-    }
-}
-
-fn commands(bmc: &IpmiSim) -> String {
-    bmc.commands().iter().map(|command| short(command)).collect::<Vec<_>>().join(" ")
 }
 
 /// Without those that repeat the one before.
@@ -207,46 +209,38 @@ fn different(commands: &str) -> Vec<&str> {
     commands
 }
 
-fn short(command: &str) -> &str {
-    match command {
-        "set power 0" => "off",
-        "set power 1" => "on",
-        "behind set power 0" => "behind:off",
-        "behind set power 1" => "behind:on",
-        other => other,
-    }
-}
-
 /// What came of an input.
 #[derive(Debug)]
 struct Trial {
     run: Run,
     commands: String,
-    ends_on: bool,
+    power: String,
 }
 
 impl fmt::Display for Trial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { run: Run { code, stdout, stderr, took }, commands, ends_on } = self;
-        let power = if *ends_on { "on" } else { "off" };
+        let Self { run: Run { code, stdout, stderr, took }, commands, power } = self;
         write!(f, "{code:?} {stdout:?}, commands {commands:?}, ends {power}, {took:.1?}\n{stderr}")
     }
 }
 
 impl Trial {
-    fn result(&self) -> (Option<i32>, &str, &str, bool) {
-        (self.run.code, &self.run.stdout, &self.commands, self.ends_on)
+    fn result(&self) -> (Option<i32>, &str, &str, &str) {
+        (self.run.code, &self.run.stdout, &self.commands, &self.power)
     }
 
     /// A BMC on a busy machine may acknowledge a command so late that ours has sent it again.
-    fn result_as_often_as<'a>(&'a self, other: &'a Self) -> (Option<i32>, &'a str, &'a str, bool) {
+    fn result_as_often_as<'a>(
+        &'a self,
+        other: &'a Self,
+    ) -> (Option<i32>, &'a str, &'a str, &'a str) {
         let is_same = different(&self.commands) == different(&other.commands);
         let commands = if is_same { &other.commands } else { &self.commands };
-        (self.run.code, &self.run.stdout, commands, self.ends_on)
+        (self.run.code, &self.run.stdout, commands, &self.power)
     }
 
-    fn without_words(&self) -> (Option<i32>, bool, &str, bool) {
-        (self.run.code, self.run.stdout.is_empty(), &self.commands, self.ends_on)
+    fn without_words(&self) -> (Option<i32>, bool, &str, &str) {
+        (self.run.code, self.run.stdout.is_empty(), &self.commands, &self.power)
     }
 
     fn is(&self, (code, stdout, commands): Outcome) -> bool {
@@ -274,7 +268,10 @@ impl Trial {
 
 /// Ours, under one of its names.
 pub fn ours_called(name: &str) -> Agent {
-    let program = Path::new(env!("CARGO_BIN_EXE_fence_ipmilan"));
+    let program = Path::new(match name {
+        "fence_redfish" => env!("CARGO_BIN_EXE_fence_redfish"),
+        _ => env!("CARGO_BIN_EXE_fence_ipmilan"),
+    });
     let link: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     // Another thread or an earlier run may have made it already.
     let _ = symlink(program, &link);
@@ -284,7 +281,7 @@ pub fn ours_called(name: &str) -> Agent {
 
 /// Checks every case, and tells of all that fail.
 #[track_caller]
-pub fn compare(cases: Vec<Case>) {
+pub fn compare<B: Bmc>(cases: Vec<Case<B>>) {
     assert_names_are_unique(&cases);
     check_all(cases, Case::check);
 }
@@ -311,7 +308,7 @@ pub fn check_all<T: Send>(rows: Vec<T>, check: impl Fn(&T) -> Result<(), String>
     assert!(failures.is_empty(), "{} failed\n{}", failures.len(), failures.join("\n\n"));
 }
 
-fn assert_names_are_unique(cases: &[Case]) {
+fn assert_names_are_unique<B: Bmc>(cases: &[Case<B>]) {
     let names: BTreeSet<_> = cases.iter().map(|case| case.name).collect();
     assert_eq!(names.len(), cases.len(), "two cases of a table have the same name");
 }
