@@ -9,8 +9,7 @@ use std::process::Command;
 use roxmltree::{Document, Node};
 use tempfile::TempDir;
 
-use crate::support::agent::Agent;
-use crate::support::comparison::ours_called;
+use crate::support::agent::{Agent, program};
 
 const NAMES: &[&str] = &[
     "fence_ipmilan",
@@ -20,17 +19,23 @@ const NAMES: &[&str] = &[
     "fence_ipmilanplus",
     "fence_imm",
     "fence_idrac",
+    "fence_redfish",
 ];
 
 /// Parameters that the Python agent does not have; see docs/differences.md.
-const OUR_OWN: &[&str] = &[
-    "target_channel",
-    "target_lun",
-    "transit",
-    "transit_channel",
-    "unverified_cycle",
-    "workarounds",
-];
+fn own_parameters(agent: &str) -> &'static [&'static str] {
+    match agent {
+        "fence_redfish" => &["graceful_off", "method", "ssl_ca_bundle", "ssl_fingerprint"],
+        _ => &[
+            "target_channel",
+            "target_lun",
+            "transit",
+            "transit_channel",
+            "unverified_cycle",
+            "workarounds",
+        ],
+    }
+}
 
 /// Agreement on so many words is no agreement on a sentence.
 const FEW_WORDS: usize = 3;
@@ -39,8 +44,8 @@ const FEW_WORDS: usize = 3;
 fn all_but_the_descriptions_are_those_of_the_python_agent() {
     for name in NAMES {
         let python = Described::by(&Agent::python(name));
-        let mut ours = Described::by(&ours_called(name));
-        for own in OUR_OWN {
+        let mut ours = Described::by(&Agent::ours_called(name));
+        for own in own_parameters(name) {
             assert!(ours.parameters.remove(*own).is_some(), "{name} has no {own}");
         }
         assert_eq!(ours, python, "{name}");
@@ -52,7 +57,7 @@ fn all_but_the_descriptions_are_those_of_the_python_agent() {
 fn no_description_is_copied_from_the_python_agent() {
     for name in NAMES {
         let theirs = sentences(&metadata_of(&Agent::python(name)));
-        let ours = sentences(&metadata_of(&ours_called(name)));
+        let ours = sentences(&metadata_of(&Agent::ours_called(name)));
         let is_long = |sentence: &&String| sentence.split(' ').count() > FEW_WORDS;
         let copied: Vec<_> = ours.intersection(&theirs).filter(is_long).collect();
         assert_eq!(copied, [""; 0], "{name}");
@@ -62,7 +67,7 @@ fn no_description_is_copied_from_the_python_agent() {
 #[test]
 fn every_parameter_and_agent_is_described() {
     for name in NAMES {
-        let text = metadata_of(&ours_called(name));
+        let text = metadata_of(&Agent::ours_called(name));
         let document = Document::parse(&text).expect("XML");
         let root = document.root_element();
         assert!(root.attribute("shortdesc").is_some_and(|text| !text.is_empty()));
@@ -87,7 +92,7 @@ fn the_schema_of_pcs_accepts_them() {
         "PCS_SCHEMA_DIR is the folder of pcs's ocf-1.0.rng: run ./tests/run, which sets it",
     );
     for name in NAMES {
-        let text = metadata_of(&ours_called(name));
+        let text = metadata_of(&Agent::ours_called(name));
         let document = Document::parse(&text).expect("XML");
         assert!(children(document.root_element(), "version").next().is_none());
     }
@@ -102,7 +107,7 @@ fn they_are_the_same_for_anybody_and_eight_at_once() {
         let agent = agent_for_anybody(&folder, name)
             .lines(["action=metadata"])
             .through("setpriv", &["--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
-        let expected = metadata_of(&ours_called(name));
+        let expected = metadata_of(&Agent::ours_called(name));
         let running: Vec<_> = (0..8).map(|_| agent.start()).collect();
         for run in running.into_iter().map(|agent| agent.finish()) {
             run.expect(0, &expected);
@@ -113,19 +118,21 @@ fn they_are_the_same_for_anybody_and_eight_at_once() {
 
 #[test]
 fn however_they_are_asked_for_they_are_the_same() {
-    let expected = metadata_of(&Agent::ours());
-    for lines in [&["action=meta-data"][..], &["action=manpage"], &["action=METADATA", "ip="]] {
-        Agent::ours().lines(lines).run().expect(0, &expected);
-    }
-    for arguments in [&["-o", "metadata"][..], &["--action=metadata"], &["-o", "manpage"]] {
-        Agent::ours().arguments(arguments.to_vec()).run().expect(0, &expected);
+    for agent in [Agent::ours(), Agent::redfish()] {
+        let expected = metadata_of(&agent);
+        for lines in [&["action=meta-data"][..], &["action=manpage"], &["action=METADATA", "ip="]] {
+            agent.clone().lines(lines).run().expect(0, &expected);
+        }
+        for arguments in [&["-o", "metadata"][..], &["--action=metadata"], &["-o", "manpage"]] {
+            agent.clone().arguments(arguments.to_vec()).run().expect(0, &expected);
+        }
     }
 }
 
 #[test]
 fn help_lists_every_parameter() {
     for name in NAMES {
-        let agent = ours_called(name);
+        let agent = Agent::ours_called(name);
         let help = agent.clone().arguments(["--help"]).run();
         assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""), "{help:#?}");
         for (parameter, Parameter { getopt, .. }) in Described::by(&agent).parameters {
@@ -230,7 +237,7 @@ fn assert_valid(schema: &Path) {
     let folder = tempfile::tempdir().unwrap();
     for name in NAMES {
         let document = folder.path().join(name);
-        fs::write(&document, metadata_of(&ours_called(name))).unwrap();
+        fs::write(&document, metadata_of(&Agent::ours_called(name))).unwrap();
         let xmllint = Command::new("xmllint")
             .args(["--noout", "--relaxng"])
             .args([schema, &document])
@@ -243,11 +250,11 @@ fn assert_valid(schema: &Path) {
 /// Where everybody may run it; the build folder may be private. Another process copies it: a file that this one has
 /// open for writing cannot be run while another test starts a program, which inherits it.
 fn agent_for_anybody(folder: &TempDir, name: &str) -> Agent {
-    let program = folder.path().join(name);
-    let copy = Command::new("cp").arg(env!("CARGO_BIN_EXE_fence_ipmilan")).arg(&program).status();
+    let copied = folder.path().join(name);
+    let copy = Command::new("cp").arg(program(name)).arg(&copied).status();
     assert!(copy.expect("cp starts").success());
-    for path in [folder.path(), &program] {
+    for path in [folder.path(), &copied] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    Agent::at(program)
+    Agent::at(copied)
 }

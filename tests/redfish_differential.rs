@@ -13,7 +13,7 @@ use bmc_sim::redfish::{
 use crate::inputs::{FAILS, IS_ON, POWERED_OFF, REBOOTED};
 use crate::support::agent::Agent;
 use crate::support::comparison::redfish::{RedfishBmc, Setup};
-use crate::support::comparison::{self, Bmc, Outcome, compare, off, on, ours_called};
+use crate::support::comparison::{self, Bmc, Outcome, compare, off, on};
 use crate::support::redfish_sim::RedfishSim;
 
 type Case = comparison::Case<RedfishBmc>;
@@ -694,7 +694,7 @@ fn a_fence_operation_is_one_connection() {
         (connections, handshakes)
     };
     assert_eq!(connections(Agent::python("fence_redfish")), (9, 9));
-    assert_eq!(connections(ours_called("fence_redfish")), (1, 1));
+    assert_eq!(connections(Agent::redfish()), (1, 1));
 }
 
 /// The Python agent does not look at what a reset is answered.
@@ -708,7 +708,7 @@ fn a_reset_that_is_refused_is_told_and_not_waited_for() {
     let python = run(Agent::python("fence_redfish"));
     assert!(python.took > Duration::from_secs(2), "{python:#?}");
     assert!(python.expect(1, "").stderr.contains("Timed out waiting to power OFF"), "{python:#?}");
-    let ours = run(ours_called("fence_redfish"));
+    let ours = run(Agent::redfish());
     assert!(ours.took < Duration::from_secs(2), "{ours:#?}");
     ours.expect_failure("privilege too low");
 }
@@ -724,7 +724,7 @@ fn a_service_that_hangs_is_given_up() {
     };
     let (bmc, mut python) = start(Agent::python("fence_redfish"));
     bmc.wait_for(|event| matches!(event, RedfishEventKind::Misanswered { .. }));
-    let (_bmc, ours) = start(ours_called("fence_redfish"));
+    let (_bmc, ours) = start(Agent::redfish());
     ours.finish().expect_failure("BMC hangs: ");
     assert!(python.is_running());
 }

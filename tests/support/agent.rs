@@ -1,12 +1,21 @@
 //! Runs a fence agent as its callers do.
 
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// No agent run of these tests takes longer; one that hangs is killed and fails its test.
 const LONGEST_RUN: Duration = Duration::from_secs(60);
+
+/// The built program that has this name, or one more of its names.
+pub fn program(name: &str) -> &'static str {
+    match name {
+        "fence_redfish" => env!("CARGO_BIN_EXE_fence_redfish"),
+        _ => env!("CARGO_BIN_EXE_fence_ipmilan"),
+    }
+}
 
 /// What a run of an agent came to.
 #[derive(Clone, Debug)]
@@ -28,9 +37,24 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Ours, under its first name.
+    /// Our `fence_ipmilan`.
     pub fn ours() -> Self {
-        Self::at(env!("CARGO_BIN_EXE_fence_ipmilan"))
+        Self::at(program("fence_ipmilan"))
+    }
+
+    /// Our `fence_redfish`.
+    pub fn redfish() -> Self {
+        Self::at(program("fence_redfish"))
+    }
+
+    /// Ours, under one of its names.
+    pub fn ours_called(name: &str) -> Self {
+        let program = Path::new(program(name));
+        let link: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        // Another thread or an earlier run may have made it already.
+        let _ = symlink(program, &link);
+        assert_eq!(link.canonicalize().ok(), program.canonicalize().ok(), "{}", link.display());
+        Self::at(link)
     }
 
     /// Debian's, in Python, under one of its names.

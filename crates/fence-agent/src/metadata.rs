@@ -21,7 +21,7 @@ fn write_agent(xml: &mut String, agent: &Agent) -> fmt::Result {
         writeln!(xml, "<symlink name=\"{name}\" shortdesc=\"{}\"/>", escape(description))?;
     }
     writeln!(xml, "<longdesc>{}</longdesc>", escape(agent.long_description))?;
-    writeln!(xml, "<vendor-url></vendor-url>")?;
+    writeln!(xml, "<vendor-url>{}</vendor-url>", escape(agent.vendor_url))?;
     writeln!(xml, "<parameters>")?;
     for parameter in &agent.parameters {
         write_parameter(xml, parameter)?;

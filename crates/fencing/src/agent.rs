@@ -10,6 +10,8 @@ pub struct Agent {
     pub short_description: &'static str,
     /// A paragraph.
     pub long_description: &'static str,
+    /// Where to read about what it controls; may be empty.
+    pub vendor_url: &'static str,
     /// Other names of the same agent, each with its one line.
     pub other_names: &'static [(&'static str, &'static str)],
     /// Its parameters, in the order in which help and metadata show them.

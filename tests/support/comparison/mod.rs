@@ -5,8 +5,6 @@ pub mod redfish;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
@@ -152,7 +150,7 @@ impl<B: Bmc> Case<B> {
 
     fn check(&self) -> Result<(), String> {
         let python = self.try_with(Agent::python(self.called));
-        let ours = self.try_with(ours_called(self.called));
+        let ours = self.try_with(Agent::ours_called(self.called));
         let is_met = match &self.expectation {
             Expectation::Same => python.result() == ours.result_as_often_as(&python),
             Expectation::SameButWords => python.without_words() == ours.without_words(),
@@ -264,19 +262,6 @@ impl Trial {
             && self.run.stdout.is_empty() == stdout.is_empty()
             && self.commands == commands
     }
-}
-
-/// Ours, under one of its names.
-pub fn ours_called(name: &str) -> Agent {
-    let program = Path::new(match name {
-        "fence_redfish" => env!("CARGO_BIN_EXE_fence_redfish"),
-        _ => env!("CARGO_BIN_EXE_fence_ipmilan"),
-    });
-    let link: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    // Another thread or an earlier run may have made it already.
-    let _ = symlink(program, &link);
-    assert_eq!(link.canonicalize().ok(), program.canonicalize().ok(), "{}", link.display());
-    Agent::at(link)
 }
 
 /// Checks every case, and tells of all that fail.

@@ -45,6 +45,7 @@ pub fn agent(called_as: &str) -> Agent {
         long_description: "Powers a machine off and on through its BMC, by IPMI over LAN. Success is reported \
                            only when the BMC was seen to have the power off (or on) after the command. The \
                            action diag only sends an interrupt, and verifies nothing.",
+        vendor_url: "",
         other_names: OTHER_NAMES,
         parameters: parameters(name),
         actions: standard::ACTIONS,

@@ -16,6 +16,7 @@ pub fn agent(_called_as: &str) -> Agent {
         long_description: "Powers a machine off and on through its BMC, by Redfish over HTTPS. Success is reported \
                            only when the BMC was seen to have the power off (or on) after the command. The \
                            action diag only sends an interrupt, and verifies nothing.",
+        vendor_url: "http://www.dmtf.org",
         other_names: &[],
         parameters: parameters(),
         actions: standard::ACTIONS,
