@@ -317,18 +317,23 @@ fn sigkill_leaves_no_process_and_no_file() {
 }
 
 fn pacemaker() -> Agent {
-    let agent = Agent::ours().through("sh", &["-c", "cd / && umask 0026 && exec \"$0\""]);
+    as_pacemaker(Agent::ours())
+}
+
+/// The agent in the environment of pacemaker.
+pub fn as_pacemaker(agent: Agent) -> Agent {
+    let agent = agent.through("sh", &["-c", "cd / && umask 0026 && exec \"$0\""]);
     PACEMAKER.iter().fold(agent, |agent, (name, value)| agent.environment(name, value))
 }
 
 #[track_caller]
-fn expect_silent(run: &Run, code: i32, stdout: &str) {
+pub fn expect_silent(run: &Run, code: i32, stdout: &str) {
     run.expect(code, stdout);
     assert_eq!(run.stderr, "", "success is silent");
 }
 
 /// The processes of a session, by their ids.
-fn processes_of(session: u32) -> Vec<u32> {
+pub fn processes_of(session: u32) -> Vec<u32> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let Ok(id) = entry.file_name().to_string_lossy().parse() else { continue };

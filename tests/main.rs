@@ -27,6 +27,7 @@ mod ipmilan;
 mod lan;
 mod matrix;
 mod metadata;
+mod redfish_callers;
 mod redfish_differential;
 mod redfish_peers;
 mod secrets;
