@@ -14,7 +14,7 @@ use crate::support::agent::Agent;
 use crate::support::proxy::Proxy;
 use crate::support::sim::Sim;
 
-const PASSWORD: &str = "Zx9kq7Wv3pTm8RbN2!";
+pub const PASSWORD: &str = "Zx9kq7Wv3pTm8RbN2!";
 const PASSWORD_BASE64: &str = "Wng5a3E3V3YzcFRtOFJiTjIh";
 const KG: &str = "Kg5hJ2nB8vC4xL7dF1gS";
 const KG_BASE64: &str = "S2c1aEoybkI4dkM0eEw3ZEYxZ1";
@@ -22,7 +22,7 @@ const KG_BASE64: &str = "S2c1aEoybkI4dkM0eEw3ZEYxZ1";
 /// Any part of a secret that is so long is a leak.
 const TELLING: usize = 6;
 
-const LEVELS: std::ops::RangeInclusive<u8> = 0..=5;
+pub const LEVELS: std::ops::RangeInclusive<u8> = 0..=5;
 
 #[test]
 fn no_action_tells_a_secret_at_any_verbosity() {
@@ -310,7 +310,8 @@ fn check(agent: Agent) {
 }
 
 /// Runs the agent with a debug file, where it takes one, and looks for secrets in all that it says.
-fn check_in(agent: Agent, folder: &TempDir) -> String {
+#[track_caller]
+pub fn check_in(agent: Agent, folder: &TempDir) -> String {
     let file = folder.path().join("debug");
     let agent = agent.lines([format!("debug_file={}", file.display())]);
     let run = agent.run();
@@ -321,9 +322,12 @@ fn check_in(agent: Agent, folder: &TempDir) -> String {
 }
 
 #[track_caller]
-fn expect_untold(said: &str, by: &str) {
+pub fn expect_untold(said: &str, by: &str) {
     for (secret, base64) in [(PASSWORD, PASSWORD_BASE64), (KG, KG_BASE64)] {
-        assert!(!said.contains(base64), "{by} tells {secret} in base64: {said}");
+        for part in base64.as_bytes().windows(TELLING + 2) {
+            let part = String::from_utf8_lossy(part);
+            assert!(!said.contains(&*part), "{by} tells {secret} in base64: {said}");
+        }
         for part in secret.as_bytes().windows(TELLING) {
             for form in forms(part) {
                 assert!(!said.contains(&form), "{by} tells {form:?} of {secret}: {said}");
