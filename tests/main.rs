@@ -28,6 +28,7 @@ mod lan;
 mod matrix;
 mod metadata;
 mod redfish_callers;
+mod redfish_counts;
 mod redfish_differential;
 mod redfish_peers;
 mod redfish_secrets;
