@@ -9,6 +9,7 @@ mod tests;
 mod trusted;
 mod unverified;
 
+use std::env;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,11 +30,15 @@ pub use failure::TlsFailure;
 pub(crate) use failure::{failure, is_truncation};
 pub use fingerprint::{Fingerprint, FingerprintError};
 
+/// The environment variables that tell where the operating system's certificates are instead.
+const SYSTEM_ROOTS_ELSEWHERE: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
 /// How the BMC's certificate is checked.
 #[derive(Clone, Debug)]
 pub enum Verification {
     /// Against the certificate authorities of the operating system, for the BMC's host name and today's date.
-    /// The environment variables `SSL_CERT_FILE` and `SSL_CERT_DIR` take their place, as with OpenSSL.
+    /// The environment variables `SSL_CERT_FILE` and `SSL_CERT_DIR` take their place, as with OpenSSL. Of a system that
+    /// keeps them in one file and again in folders, the file counts.
     SystemRoots,
     /// Against the certificates of a PEM file, or of the PEM files in a folder, for the BMC's host name and today's
     /// date. They may be of certificate authorities, or the BMC's own.
@@ -111,9 +116,16 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
+/// The one file with all of them is enough where there is one. The folders beside it have the same once more, in hundreds
+/// of files: to read those costs as much as everything else that a status does.
 fn system_roots() -> Result<Trusted, TlsSetupError> {
-    trusted(rustls_native_certs::load_native_certs())
-        .map_err(|reason| TlsSetupError::NoSystemRoots { reason })
+    let is_elsewhere = SYSTEM_ROOTS_ELSEWHERE.iter().any(|name| env::var_os(name).is_some());
+    let file = openssl_probe::probe().cert_file.filter(|_| !is_elsewhere);
+    let from_file = file.map(|file| rustls_native_certs::load_certs_from_paths(Some(&file), None));
+    let loaded = from_file
+        .filter(|loaded| !loaded.certs.is_empty())
+        .unwrap_or_else(rustls_native_certs::load_native_certs);
+    trusted(loaded).map_err(|reason| TlsSetupError::NoSystemRoots { reason })
 }
 
 fn bundle(path: &Path) -> Result<Trusted, TlsSetupError> {
