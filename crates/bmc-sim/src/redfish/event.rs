@@ -26,7 +26,7 @@ pub enum RedfishEventKind {
         /// Whose it was.
         user: String,
     },
-    /// A session was closed after a time without requests.
+    /// A session was closed by the service, after a time without requests or by a fault.
     SessionExpired {
         /// Whose it was.
         user: String,

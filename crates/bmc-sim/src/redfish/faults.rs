@@ -21,11 +21,13 @@ pub struct Faults {
     pub instant_cycle: bool,
     /// The time `LastResetTime` tells does not change.
     pub stuck_last_reset_time: bool,
+    /// `LastResetTime` tells the time of day.
+    pub running_last_reset_time: bool,
     /// `PowerState` is looked up only as often, and told from memory in between.
     pub stale: Option<Duration>,
     /// `PowerState` is something else.
     pub power_state: Option<PowerStateFault>,
-    /// A token is refused after so many requests.
+    /// A session is closed after so many requests.
     pub token_requests: Option<u32>,
 }
 

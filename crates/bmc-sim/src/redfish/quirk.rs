@@ -41,6 +41,7 @@ pub enum Quirk {
     PasswordChangeRequired,
     HttpLocation,
     TrailingSlashUris,
+    Latin1Basic,
 }
 
 /// All about a quirk.
@@ -58,7 +59,7 @@ pub struct QuirkFacts {
 
 impl Quirk {
     /// All of them.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::HgxBaseboard,
         Self::RootWithoutSystems,
         Self::MembersNull,
@@ -93,6 +94,7 @@ impl Quirk {
         Self::PasswordChangeRequired,
         Self::HttpLocation,
         Self::TrailingSlashUris,
+        Self::Latin1Basic,
     ];
 
     /// All about it.
@@ -302,6 +304,12 @@ impl Quirk {
                 hardware: "HPE iLO 5",
                 source: "Cray-HPE/csm-redfish-interface-emulator, capture of an XL675d",
                 change: "the URIs in resources end with a slash",
+            },
+            Self::Latin1Basic => QuirkFacts {
+                name: "latin1_basic",
+                hardware: "not named",
+                source: "RFC 7617 §2.1 leaves it open; Python's requests writes it so",
+                change: "user and password of Basic authentication are read as Latin-1",
             },
         }
     }

@@ -58,7 +58,12 @@ impl Service {
         systems
     }
 
-    pub(super) fn system(&self, system: &RedfishSystem, power_state: Option<&Value>) -> Value {
+    pub(super) fn system(
+        &self,
+        now: Instant,
+        system: &RedfishSystem,
+        power_state: Option<&Value>,
+    ) -> Value {
         let RedfishSystem { id, name, uuid, host_name, serial_number, .. } = system;
         let mut document = json!({
             "@odata.id": self.uri(&format!("Systems/{id}")),
@@ -76,7 +81,7 @@ impl Service {
             insert(&mut document, "PowerState", state.clone());
         }
         if system.last_reset_time {
-            insert(&mut document, "LastResetTime", self.last_reset_time(system).into());
+            insert(&mut document, "LastResetTime", self.last_reset_time(now, system).into());
         }
         if system.has_reset {
             insert(&mut document, "Actions", self.actions(system));
@@ -225,7 +230,10 @@ impl Service {
     }
 
     /// Until it is reset, a machine was last reset when this service was started.
-    fn last_reset_time(&self, system: &RedfishSystem) -> String {
+    fn last_reset_time(&self, now: Instant, system: &RedfishSystem) -> String {
+        if self.config.faults.running_last_reset_time {
+            return self.date(now);
+        }
         let machine =
             self.machine(&system.id).filter(|_| !self.config.faults.stuck_last_reset_time);
         self.date(machine.and_then(|machine| machine.last_reset()).unwrap_or(self.started))

@@ -162,7 +162,7 @@ impl Service {
         let state = self.shown_power_state(now, index);
         let system = self.config.systems.get(index)?;
         let changes = self.machines.get(index)?.changes();
-        let document = self.system(system, state.as_ref());
+        let document = self.system(now, system, state.as_ref());
         let kind = RedfishEventKind::StatusReported {
             system: system.id.clone(),
             state: state.as_ref().map(told),
@@ -264,7 +264,10 @@ impl Service {
     fn authenticate(&mut self, now: Instant, request: &Request) -> Result<RedfishUser, Refusal> {
         if let Some(token) = request.header("X-Auth-Token") {
             let limit = self.config.faults.token_requests;
-            let user = self.sessions.user(now, token, limit);
+            if let Some(user) = limit.and_then(|limit| self.sessions.close_used(token, limit)) {
+                self.record(now, RedfishEventKind::SessionExpired { user });
+            }
+            let user = self.sessions.user(now, token);
             return user.ok_or_else(|| self.refuse_login(now, None));
         }
         self.authenticate_basic(now, request)
@@ -275,7 +278,7 @@ impl Service {
         now: Instant,
         request: &Request,
     ) -> Result<RedfishUser, Refusal> {
-        let credentials = sessions::basic_credentials(request);
+        let credentials = sessions::basic_credentials(request, self.has(Quirk::Latin1Basic));
         let Some((name, password)) = credentials.filter(|_| self.takes_basic()) else {
             return Err(self.refuse_login(now, None));
         };

@@ -135,7 +135,7 @@ impl Service {
             return Err(self.refuse_by_quirk(now, quirk, session_table_full(), 503));
         }
         if self.has(Quirk::SessionsNeedBasic) {
-            let credentials = sessions::basic_credentials(request);
+            let credentials = sessions::basic_credentials(request, self.has(Quirk::Latin1Basic));
             let user = credentials
                 .and_then(|(name, word)| sessions::user(&self.config.users, &name, &word).cloned());
             user.ok_or_else(|| self.refuse_login(now, None))?;

@@ -44,17 +44,16 @@ impl Sessions {
         key
     }
 
-    /// The user of the session with this token, which lives on. It is refused after so many requests.
-    pub(super) fn user(
-        &mut self,
-        now: Instant,
-        token: &str,
-        limit: Option<u32>,
-    ) -> Option<RedfishUser> {
+    /// Closes the session with this token, if it was used so often; gives its user.
+    pub(super) fn close_used(&mut self, token: &str, limit: u32) -> Option<String> {
+        let is_used = |session: &Session| *session.token == token && session.requests >= limit;
+        let index = self.open.iter().position(is_used)?;
+        Some(self.open.remove(index).user.name)
+    }
+
+    /// The user of the session with this token, which lives on.
+    pub(super) fn user(&mut self, now: Instant, token: &str) -> Option<RedfishUser> {
         let session = self.open.iter_mut().find(|session| *session.token == token)?;
-        if limit.is_some_and(|limit| session.requests >= limit) {
-            return None;
-        }
         session.requests += 1;
         session.last_used = now;
         Some(session.user.clone())
@@ -89,13 +88,20 @@ impl Sessions {
 }
 
 /// Name and password of Basic authentication (RFC 7617), if the request has them in a way that can be read.
-pub(super) fn basic_credentials(request: &Request) -> Option<(String, Zeroizing<String>)> {
+pub(super) fn basic_credentials(
+    request: &Request,
+    is_latin1: bool,
+) -> Option<(String, Zeroizing<String>)> {
     let (scheme, encoded) = request.header("Authorization")?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("Basic") {
         return None;
     }
     let decoded = Zeroizing::new(BASE64_STANDARD.decode(encoded.trim()).ok()?);
-    let (name, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+    let text = Zeroizing::new(match is_latin1 {
+        true => decoded.iter().copied().map(char::from).collect(),
+        false => std::str::from_utf8(&decoded).ok()?.to_owned(),
+    });
+    let (name, password) = text.split_once(':')?;
     Some((name.to_owned(), Zeroizing::new(password.to_owned())))
 }
 

@@ -172,6 +172,23 @@ fn quirks_of_rights() {
 }
 
 #[test]
+fn a_quirk_of_passwords() {
+    for (quirks, password) in
+        [(&[][..], &b"admin:p\xc3\xa4"[..]), (&[Quirk::Latin1Basic], b"admin:p\xe4")]
+    {
+        let users = vec![RedfishUser::administrator("admin", "p\u{e4}")];
+        let quirks = quirks.iter().copied().collect();
+        let mut bench = Bench::new(RedfishConfig { users, quirks, ..config() });
+        let mut status = |bytes: &[u8]| {
+            let basic = format!("Basic {}", BASE64_STANDARD.encode(bytes));
+            bench.ask(&Request::new("GET", SYSTEM).with_header("Authorization", &basic)).status
+        };
+        assert_eq!(status(password), 200);
+        assert_eq!(status(b"admin:p\xe4") + status(b"admin:p\xc3\xa4"), 200 + 401);
+    }
+}
+
+#[test]
 fn quirks_of_bodies() {
     let body = |quirk, path: &str| bench(quirk).get(path).body;
     let text = |quirk, path: &str| String::from_utf8(body(quirk, path)).unwrap();

@@ -86,12 +86,13 @@ fn basic_authentication_and_sessions_may_be_missing() {
 }
 
 #[test]
-fn a_token_may_be_refused_after_some_requests() {
+fn a_session_may_end_after_some_requests() {
     let mut bench = Bench::new(config());
     bench.service.faults(bench.now).token_requests = Some(2);
     let (_, token) = key(&bench.ask(&login("admin", PASSWORD)));
     let system = with_token(&token, Request::new("GET", SYSTEM));
     assert_eq!([0; 3].map(|_| bench.ask(&system).status), [200, 200, 401]);
+    assert_eq!(bench.service.sessions_open(), 0);
 }
 
 #[test]
