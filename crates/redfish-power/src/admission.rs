@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::document::link;
 use crate::error::{ExchangeFailure, Refusal};
@@ -169,7 +169,8 @@ impl Admission {
         {
             self.take_session(wire, &answer);
         }
-        for url in std::mem::take(&mut self.sessions).into_iter().rev().flatten() {
+        // The last one last: the others are deleted by it.
+        for url in std::mem::take(&mut self.sessions).into_iter().flatten() {
             self.delete(wire, url, deadline).await;
         }
         self.way = Way::Basic(Encoding::Utf8);
@@ -177,14 +178,22 @@ impl Admission {
 
     async fn delete(&self, wire: &Wire, url: Url, deadline: Instant) {
         let question = Question { method: Method::DELETE, ..Question::get(Step::Logout, url) };
-        // Once more, for connections that are closed for being idle.
+        // Once more, for connections that are closed for being idle, and for services that have something else to do.
         for _ in 0..2 {
-            match wire.follow(&question, self.header(), deadline).await {
+            let answer = wire.follow(&question, self.header(), deadline).await;
+            let failed = match answer {
+                Ok(answer) if answer.status.is_server_error() => {
+                    Error::Refused { step: Step::Logout, refusal: question.refused(&answer) }
+                }
                 Ok(answer) => {
                     return log::debug!("{}: {}: {}", wire.origin, Step::Logout, answer.status);
                 }
-                Err(error) => log::info!("{}: {error}", wire.origin),
-            }
+                Err(error) => error,
+            };
+            log::info!("{}: {failed}", wire.origin);
+            let is_answered = matches!(failed, Error::Refused { .. });
+            let pause = if is_answered { wire.policy.pause } else { Duration::ZERO };
+            sleep(pause).await;
         }
         log::info!("{}: a session may still be open", wire.origin);
     }

@@ -58,8 +58,8 @@ pub struct Client {
     first: Option<ComputerSystem>,
     /// The system as it was read last.
     last: Option<ComputerSystem>,
-    /// The types of reset, where the service says them in another place than the system.
-    allowable: Option<Vec<String>>,
+    /// The types of reset, where the service says them in another place than the system: once it was asked, what it said.
+    allowable: Option<Option<Vec<String>>>,
     /// When the power button was pressed, and what for.
     pressed: Option<(Instant, Purpose)>,
 }
@@ -187,12 +187,16 @@ impl Client {
             return Ok(());
         }
         let answer = self.post(&url, reset, system.etag.as_deref(), deadline).await?;
-        match task_of(&answer) {
-            Some(monitor) if purpose != Purpose::Cycle => {
-                let monitor = self.at(Step::Task, &url, &monitor)?;
-                self.follow_task(monitor, &answer, deadline).await
-            }
-            _ => Ok(()),
+        match task_of(&answer).filter(|_| purpose != Purpose::Cycle) {
+            Some(monitor) => match self.at(Step::Task, &url, &monitor) {
+                Ok(monitor) => self.follow_task(monitor, &answer, deadline).await,
+                // The reset was accepted all the same.
+                Err(error) => {
+                    log::info!("{}: {error}", self.connection.origin());
+                    Ok(())
+                }
+            },
+            None => Ok(()),
         }
     }
 
@@ -264,13 +268,19 @@ impl Client {
         if let (None, Some(path)) = (&self.allowable, &action.action_info) {
             let from = self.at(Step::System, &self.root, &system.path)?;
             let url = self.at(Step::ActionInfo, &from, path)?;
-            match self.connection.read(Step::ActionInfo, url, deadline).await {
-                Ok((_, document)) => self.allowable = allowable_of_action_info(&document),
+            // The other half is for the reset.
+            let half = deadline.saturating_duration_since(Instant::now()) / 2;
+            let until = Instant::now() + half;
+            self.allowable = Some(match self.connection.read(Step::ActionInfo, url, until).await {
+                Ok((_, document)) => allowable_of_action_info(&document),
                 // The first type of each purpose is what nearly all systems take.
-                Err(error) => log::info!("{}: {error}", self.connection.origin()),
-            }
+                Err(error) => {
+                    log::info!("{}: {error}", self.connection.origin());
+                    None
+                }
+            });
         }
-        action.allowable.clone_from(&self.allowable);
+        action.allowable = self.allowable.clone().flatten();
         Ok(system)
     }
 
@@ -340,6 +350,8 @@ impl Client {
             let question = Question::get(Step::Task, monitor.clone());
             let answer = match self.connection.ask(&question, until).await {
                 Ok(answer) => answer,
+                // The monitor answers as the reset itself would have (DSP0266, "Asynchronous operations").
+                Err(error) if is_outcome(&error) => return Err(error),
                 // A monitor is gone once its task is done; what it did shows in the power state.
                 Err(error) => {
                     log::info!("{}: {error}", self.connection.origin());
@@ -382,6 +394,16 @@ impl Progress {
             None if answer.status == StatusCode::ACCEPTED => Self::Running,
             None => Self::Done,
         }
+    }
+}
+
+/// Whether this, at a task's monitor, tells how the task ended, and not only that there is nothing to be seen there.
+fn is_outcome(error: &Error) -> bool {
+    match error {
+        Error::Refused { refusal, .. } => {
+            !matches!(refusal.status, 401 | 403 | 404 | 405 | 410 | 429 | 503)
+        }
+        _ => false,
     }
 }
 

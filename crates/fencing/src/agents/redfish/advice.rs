@@ -22,6 +22,8 @@ pub(super) fn kind(error: &Error, is_admitted: bool) -> ErrorKind {
         | Error::AnotherSystem { .. }
         | Error::NoSystem { .. }
         | Error::SeveralSystems { .. } => ErrorKind::Denied,
+        // The state tells more, and the next reset may do better.
+        Error::TaskFailed { .. } | Error::Refused { step: Step::Task, .. } => ErrorKind::Busy,
         Error::Refused { step, refusal } => kind_of_refusal(*step, refusal, is_admitted),
         Error::ResetNotOffered { .. } | Error::NoReset { .. } => ErrorKind::Unsupported,
         Error::PressedBefore => ErrorKind::PresentState,
@@ -68,6 +70,7 @@ pub(super) fn name(error: &Error) -> Option<&'static str> {
         Error::NoAnswer { failure, .. } => name_of_failure(failure),
         Error::Unauthorized { .. } => "wrong credentials",
         Error::ToldToWait { .. } => "BMC busy",
+        Error::Refused { step: Step::Task, .. } => "task failed",
         Error::Refused { step, refusal } => return name_of_refusal(*step, refusal),
         Error::NotJson { .. } => "not Redfish",
         Error::Elsewhere { .. } | Error::Redirects { .. } => "redirected",
@@ -112,6 +115,7 @@ pub(super) fn advice(error: &Error) -> Option<&'static str> {
         Error::Unauthorized { .. } => {
             "check username and password, and whether the user may use Redfish"
         }
+        Error::Refused { step: Step::Task, .. } => "see the BMC's log",
         Error::Refused { step, refusal } => return advice_on_refusal(*step, refusal),
         Error::NotJson { .. } => "check ip, ipport, redfish_uri and systems_uri",
         Error::Elsewhere { .. } => "give that place with ip and ipport, if it is the BMC",
