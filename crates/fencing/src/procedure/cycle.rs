@@ -18,6 +18,9 @@ const READINGS_WANTED: u32 = 2;
 const MARK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long it is waited for. Short: the answer is not needed, and power is not watched meanwhile.
 const MARK_PATIENCE: Duration = Duration::from_millis(300);
+/// For how long a time of the last restart must stay the same before it proves anything: there are devices that tell the
+/// time of day there.
+const MARK_STANDS: Duration = Duration::from_secs(3);
 /// How long an unacknowledged cycle is watched for before power that still reads on means that the command was lost.
 const LOST_AFTER: Duration = Duration::from_secs(4);
 /// How long proof is looked for where the user does without it.
@@ -46,6 +49,8 @@ struct Cycle {
     deadline: Instant,
     /// What the machine said of its last start before the command, where it says anything.
     mark_before: Option<RestartMark>,
+    /// What it said that was another, and when it had said so.
+    mark_after: Option<(Instant, RestartMark)>,
     acknowledged: bool,
 }
 
@@ -59,6 +64,7 @@ impl Cycle {
             started: Instant::now(),
             deadline: settings.bounded_deadline(),
             mark_before: mark_before.ok(),
+            mark_after: None,
             acknowledged: false,
         }
     }
@@ -105,7 +111,7 @@ impl Cycle {
     /// Looks for power off, and for the record of a restart. `None` when there is neither by the deadline, or when
     /// the command was lost: not acknowledged, and power is still on.
     async fn watch(
-        &self,
+        &mut self,
         device: &mut dyn Device,
         sent: CommandSent,
     ) -> Result<Option<OffProof>, FenceError> {
@@ -113,6 +119,7 @@ impl Cycle {
         let mut mark_at = started + MARK_INTERVAL;
         let mut seen = 0;
         loop {
+            let asked_at = Instant::now();
             let is_on = match Reading::take(device, Reading::last_chance(self.deadline)).await {
                 Ok(reading) if reading.state() == PowerState::Off => {
                     seen += 1;
@@ -136,7 +143,7 @@ impl Cycle {
             };
             let now = Instant::now();
             if is_on && now >= mark_at.min(self.deadline) {
-                if let Some(restart) = self.restart(device).await {
+                if let Some(restart) = self.restart(device, asked_at).await {
                     return Ok(Some(OffProof::Restarted(restart)));
                 }
                 mark_at = now + MARK_INTERVAL;
@@ -151,9 +158,25 @@ impl Cycle {
 
     /// The restart, if the machine's record of its last start differs from what it was, and is one by command. Without
     /// an acknowledgement it is not ours.
-    async fn restart(&self, device: &mut dyn Device) -> Option<Restart> {
+    async fn restart(&mut self, device: &mut dyn Device, asked_at: Instant) -> Option<Restart> {
         let before = self.mark_before.as_ref().filter(|_| self.acknowledged)?;
         let after = device.restart_mark(Instant::now() + MARK_PATIENCE).await.ok()?;
-        after.is_restart_after(before).then(|| Restart { text: after.to_string() })
+        let is_proof = after.is_restart_after(before) && self.has_stood(&after, asked_at);
+        is_proof.then(|| Restart { text: after.to_string() })
+    }
+
+    /// Whether it is a cause, or a time that has been the same for a while. `asked_at` is when it was asked for, at the
+    /// earliest.
+    fn has_stood(&mut self, after: &RestartMark, asked_at: Instant) -> bool {
+        match &self.mark_after {
+            _ if matches!(after, RestartMark::Cause { .. }) => true,
+            Some((since, same)) if !after.is_restart_after(same) => {
+                asked_at >= *since + MARK_STANDS
+            }
+            _ => {
+                self.mark_after = Some((Instant::now(), after.clone()));
+                false
+            }
+        }
     }
 }

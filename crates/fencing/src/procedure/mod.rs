@@ -128,7 +128,7 @@ async fn first_reading(
     let deadline = settings.answer_deadline();
     let mut pause = CONFIRMATION;
     loop {
-        match Reading::take(device, deadline).await {
+        match Reading::take(device, Reading::last_chance(deadline)).await {
             Ok(reading) => {
                 log::info!("{}: power is {}", device.address(), reading.state());
                 return Ok(reading);

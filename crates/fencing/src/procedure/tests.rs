@@ -28,6 +28,8 @@ struct Machine {
     /// What the next readings answer instead of the truth.
     readings: VecDeque<Result<PowerState, ErrorKind>>,
     mark: Option<RestartMark>,
+    /// What it calls the time of its last restart is the time of day.
+    has_running_mark: bool,
     commands: Vec<(&'static str, Duration)>,
     asked: usize,
     born: Instant,
@@ -45,6 +47,7 @@ impl Machine {
             refused_from: None,
             readings: VecDeque::new(),
             mark: None,
+            has_running_mark: false,
             commands: Vec::new(),
             asked: 0,
             born: Instant::now(),
@@ -120,6 +123,8 @@ impl Device for Machine {
     async fn restart_mark(&mut self, _: Instant) -> Result<RestartMark, DeviceError> {
         let has_cycled = self.names().contains(&"cycle");
         match &self.mark {
+            _ if self.has_running_mark => Ok(time(1000 + self.born.elapsed().as_secs())),
+            Some(RestartMark::Time { .. }) if !has_cycled => Ok(time(1000)),
             Some(_) if !has_cycled => {
                 Ok(RestartMark::Cause { text: "before".into(), by_command: false })
             }
@@ -129,6 +134,10 @@ impl Device for Machine {
     }
 
     async fn close(&mut self) {}
+}
+
+fn time(seconds: u64) -> RestartMark {
+    RestartMark::Time { text: String::new(), since_1970: Duration::from_secs(seconds) }
 }
 
 fn settings() -> Settings {
@@ -504,6 +513,20 @@ async fn a_cycle_too_short_to_be_seen_counts_by_the_record_of_the_restart() {
         let mut machine = Machine::new(PowerState::On);
         machine.cycle_off = Duration::ZERO;
         machine.mark = mark;
+        let outcome = run(&mut machine, Action::Reboot, &by_cycle(false)).await;
+        let is_restart =
+            matches!(outcome, Ok(Outcome::Rebooted { proof: OffProof::Restarted(_), .. }));
+        assert_eq!(is_restart, is_proof, "{outcome:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_of_the_last_restart_counts_when_it_is_another_and_stands_still() {
+    for (later, runs, is_proof) in [(2, false, true), (1, false, false), (0, true, false)] {
+        let mut machine = Machine::new(PowerState::On);
+        machine.cycle_off = Duration::ZERO;
+        machine.mark = Some(time(1000 + later));
+        machine.has_running_mark = runs;
         let outcome = run(&mut machine, Action::Reboot, &by_cycle(false)).await;
         let is_restart =
             matches!(outcome, Ok(Outcome::Rebooted { proof: OffProof::Restarted(_), .. }));
