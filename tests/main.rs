@@ -30,6 +30,7 @@ mod metadata;
 mod redfish_callers;
 mod redfish_counts;
 mod redfish_differential;
+mod redfish_faults;
 mod redfish_peers;
 mod redfish_secrets;
 mod secrets;
