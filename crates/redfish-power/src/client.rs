@@ -7,6 +7,7 @@ use reqwest::{Method, StatusCode, Url};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
+use crate::address::Address;
 use crate::connection::Connection;
 use crate::document::{link, text};
 use crate::exchange::Answer;
@@ -71,7 +72,9 @@ impl Client {
     /// When the certificates to check the service's with are not there, or a path of the configuration leads elsewhere.
     pub fn new(config: Config) -> Result<Self, Error> {
         let Config { origin, root, system, choice, credentials, verification, policy } = config;
+        let address = Address::default();
         let builder = reqwest::Client::builder()
+            .dns_resolver(address.clone())
             .http1_only()
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
@@ -86,7 +89,8 @@ impl Client {
         };
         let root = at(Step::ServiceRoot, &root)?;
         let url = system.map(|path| at(Step::System, &path)).transpose()?;
-        let connection = Connection::new(Wire { http, origin, policy }, root.clone(), credentials);
+        let wire = Wire { http, address, origin, policy };
+        let connection = Connection::new(wire, root.clone(), credentials);
         Ok(Self {
             connection,
             root,

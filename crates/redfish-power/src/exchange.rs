@@ -8,6 +8,7 @@ use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
+use crate::address::Address;
 use crate::document;
 use crate::error::{ExchangeFailure, Refusal};
 use crate::message::Message;
@@ -42,12 +43,13 @@ pub(crate) struct Answer {
 /// Sends a request, and waits for the whole answer until then at most.
 pub(crate) async fn exchange(
     http: &reqwest::Client,
+    address: &Address,
     request: Request,
     until: Instant,
 ) -> Result<Answer, ExchangeFailure> {
     let started = Instant::now();
     let (method, path) = (request.method.clone(), request.url.path().to_owned());
-    let result = timeout_at(until, sent(http, request)).await;
+    let result = timeout_at(until, sent(http, address, request)).await;
     let took = started.elapsed();
     let result = match result {
         Ok(Err(ExchangeFailure::ConnectTimedOut(_))) => Err(ExchangeFailure::ConnectTimedOut(took)),
@@ -63,7 +65,11 @@ pub(crate) async fn exchange(
     result
 }
 
-async fn sent(http: &reqwest::Client, request: Request) -> Result<Answer, ExchangeFailure> {
+async fn sent(
+    http: &reqwest::Client,
+    address: &Address,
+    request: Request,
+) -> Result<Answer, ExchangeFailure> {
     let mut builder = http
         .request(request.method, request.url)
         .header(header::ACCEPT, "application/json")
@@ -79,6 +85,9 @@ async fn sent(http: &reqwest::Client, request: Request) -> Result<Answer, Exchan
         builder = builder.header(header::CONTENT_TYPE, "application/json").body(body);
     }
     let response = builder.send().await.map_err(|error| failure(&error))?;
+    if let Some(from) = response.remote_addr() {
+        address.note(from);
+    }
     let (status, headers) = (response.status(), response.headers().clone());
     let body = whole_body(response).await?;
     Ok(Answer { status, headers, body })

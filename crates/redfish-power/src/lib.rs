@@ -74,6 +74,7 @@
 //! | [`Purpose::Cycle`] | `PowerCycle`, `ForceRestart` |
 //! | [`Purpose::DiagnosticInterrupt`] | `Nmi` |
 
+mod address;
 mod admission;
 mod client;
 mod connection;

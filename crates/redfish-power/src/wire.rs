@@ -4,6 +4,7 @@ use reqwest::header::{self, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
 use tokio::time::Instant;
 
+use crate::address::Address;
 use crate::error::{ExchangeFailure, Refusal};
 use crate::exchange::{Answer, Request, exchange};
 use crate::origin::{Elsewhere, Origin};
@@ -29,6 +30,7 @@ pub(crate) struct Question {
 #[derive(Clone)]
 pub(crate) struct Wire {
     pub(crate) http: reqwest::Client,
+    pub(crate) address: Address,
     pub(crate) origin: Origin,
     pub(crate) policy: RetryPolicy,
 }
@@ -68,7 +70,7 @@ impl Wire {
         };
         for _ in 0..=MOST_REDIRECTIONS {
             let until = self.policy.answer_by(deadline);
-            let answer = exchange(&self.http, request.clone(), until)
+            let answer = exchange(&self.http, &self.address, request.clone(), until)
                 .await
                 .map_err(|failure| no_answer(step, failure))?;
             let Some(location) = redirection(&answer) else { return Ok(answer) };
