@@ -11,7 +11,7 @@ use crate::document::link;
 use crate::error::{ExchangeFailure, Refusal};
 use crate::exchange::Answer;
 use crate::login::{Credentials, Encoding, Session, Way};
-use crate::patience::{Patience, is_busy};
+use crate::patience::{Again, Attempts, Patience, is_busy};
 use crate::wire::{Question, Wire, no_answer};
 use crate::{Error, Step};
 
@@ -116,22 +116,23 @@ impl Admission {
         let question = Question {
             method: Method::POST,
             body: Some(self.credentials.body()),
-            repeatable: false,
             ..Question::get(step, url)
         };
+        let mut attempts = Attempts::begin();
         loop {
             patience.await_permission(step, deadline).await?;
-            let answer = self.ask_for_session(wire, &question, deadline).await?;
-            if self.take_session(wire, &answer) {
-                log::info!("{}: Basic is refused; using a session", wire.origin);
-                return Ok(());
-            }
-            let refusal = question.refused(&answer);
-            log::info!("{}: {step}: {refusal}", wire.origin);
-            if !is_busy(&refusal) {
-                return Err(Error::Unauthorized { step, refusal });
-            }
-            patience.after_busy(step, refusal, &wire.policy).pause(deadline).await?;
+            let again = match self.ask_for_session(wire, &question, deadline).await {
+                Ok(answer) if self.take_session(wire, &answer) => {
+                    log::info!("{}: Basic is refused; using a session", wire.origin);
+                    return Ok(());
+                }
+                Ok(answer) => after_refusal(&question, &answer, wire, patience, &mut attempts)?,
+                Err(error) => {
+                    log::info!("{}: {error}", wire.origin);
+                    attempts.after(error, &question, true, &wire.policy)?
+                }
+            };
+            again.pause(deadline).await?;
         }
     }
 
@@ -196,5 +197,29 @@ impl Admission {
             sleep(pause).await;
         }
         log::info!("{}: a session may still be open", wire.origin);
+    }
+}
+
+/// What to do after an answer to a login that opened no session.
+fn after_refusal(
+    question: &Question,
+    answer: &Answer,
+    wire: &Wire,
+    patience: &mut Patience,
+    attempts: &mut Attempts,
+) -> Result<Again, Error> {
+    let (step, refusal) = (question.step, question.refused(answer));
+    log::info!("{}: {step}: {refusal}", wire.origin);
+    match refusal.status {
+        _ if is_busy(&refusal) => Ok(patience.after_busy(step, refusal, &wire.policy)),
+        400 | 401 | 403 => Err(Error::Unauthorized { step, refusal }),
+        500 | 502 | 504 => {
+            attempts.after_bad_answer(Error::Refused { step, refusal }, question, &wire.policy)
+        }
+        _ if answer.status.is_success() => {
+            let path = question.url.path().to_owned();
+            Err(Error::Missing { step, path, what: "X-Auth-Token" })
+        }
+        _ => Err(Error::Refused { step, refusal }),
     }
 }

@@ -87,7 +87,7 @@ impl Attempts {
         policy: &RetryPolicy,
     ) -> Result<Again, Error> {
         self.bad_answers += 1;
-        if !question.is_reading() || self.bad_answers >= policy.bad_answers {
+        if question.step == Step::Reset || self.bad_answers >= policy.bad_answers {
             return Err(error);
         }
         Ok(Again::Later(policy.pause, error))

@@ -16,6 +16,7 @@ pub(super) fn kind(error: &Error, is_admitted: bool) -> ErrorKind {
         Error::NoAnswer { .. } => ErrorKind::NoAnswer,
         // It is longer than there is time for an answer; but there may be time for another command.
         Error::ToldToWait { step, .. } if *step != Step::Reset => ErrorKind::Refused,
+        Error::Missing { step: Step::Login, .. } => ErrorKind::Refused,
         Error::ToldToWait { .. } | Error::Stale { .. } | Error::Missing { .. } => ErrorKind::Busy,
         Error::Unauthorized { .. } if is_admitted => ErrorKind::Refused,
         Error::Unauthorized { .. }
