@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bmc_sim::Power;
-use bmc_sim::redfish::{AnswerFault, Faults, Misanswer, Quirk, RedfishConfig, RedfishEventKind};
+use bmc_sim::redfish::{AnswerFault, Misanswer, Quirk, RedfishConfig, RedfishEventKind};
+
+use crate::support::redfish_sim::RedfishSim;
 
 /// By how much a run may be late: connections, handshakes and a busy machine.
 const SLACK: Duration = Duration::from_secs(3);
@@ -43,10 +45,10 @@ pub struct Case {
 
 type Change = Box<dyn FnOnce(&mut RedfishConfig) + Send>;
 
-/// As soon as this has happened, this is done to the faults.
+/// As soon as this has happened, this is done.
 pub struct Hook {
     pub when: fn(&RedfishEventKind) -> bool,
-    pub change: fn(&mut Faults),
+    pub change: fn(&RedfishSim),
 }
 
 /// How the agent ends.
@@ -155,7 +157,7 @@ impl Case {
         Self { address, ..self }
     }
 
-    pub fn then(self, when: fn(&RedfishEventKind) -> bool, change: fn(&mut Faults)) -> Self {
+    pub fn then(self, when: fn(&RedfishEventKind) -> bool, change: fn(&RedfishSim)) -> Self {
         Self { hook: Some(Hook { when, change }), ..self }
     }
 

@@ -72,8 +72,8 @@ fn in_mid_operation() -> Vec<Case> {
         AnswerFault::every(Requests::SystemGets, close).after(1)
     };
     let gone = |service| {
-        answers(service, [closes()]).then(is_reset, |faults| {
-            faults.connection = Some(ConnectionFault::HangInHandshake);
+        answers(service, [closes()]).then(is_reset, |sim| {
+            sim.with_faults(|faults| faults.connection = Some(ConnectionFault::HangInHandshake));
         })
     };
     vec![

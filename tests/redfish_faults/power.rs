@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bmc_sim::Power;
 use bmc_sim::redfish::{
-    AnswerFault, Misanswer, PowerStateFault, RedfishConfig, RedfishEventKind, Requests,
+    AnswerFault, CannedAnswer, CannedBody, Misanswer, PowerStateFault, RedfishConfig,
+    RedfishEventKind, Requests,
 };
 
 use super::case::{Case, Group, answers, case};
@@ -15,6 +16,7 @@ pub fn group() -> Group {
     cases.extend(slow());
     cases.extend(stubborn());
     cases.extend(words());
+    cases.extend(refused());
     cases.extend(another_machine());
     Group { heading: "Power", cases }
 }
@@ -97,8 +99,7 @@ fn slow() -> Vec<Case> {
             body("Off"),
         )
         .after(1)])
-        .then(is_reset, |faults| faults.ignore_resets = false)
-        .impatient()
+                .impatient()
         .ignoring_resets()
         .fails("timed out waiting to power OFF: power was still ON"),
     ]
@@ -115,10 +116,6 @@ fn document(uuid: &str, state: &str) -> Vec<u8> {
         r#"{{"Id":"1","Name":"System 1","UUID":"{uuid}","PowerState":"{state}","Actions":{reset}}}"#
     )
     .into_bytes()
-}
-
-fn is_reset(kind: &RedfishEventKind) -> bool {
-    matches!(kind, RedfishEventKind::ResetAnswered { .. })
 }
 
 fn stubborn() -> Vec<Case> {
@@ -175,6 +172,47 @@ fn words() -> Vec<Case> {
             text(word)
                 .fails("timed out waiting to power OFF: power was still neither ON nor OFF")
                 .machine(Power::Off),
+        );
+    }
+    cases
+}
+
+/// Services that refuse a reset because the machine is there already, or say so.
+fn refused() -> Vec<Case> {
+    let messages = [
+        (400, "iLO.2.14.InvalidOperationForSystemState"),
+        (409, "IDRAC.2.8.PSU501"),
+        (409, "Base.1.18.ActionParameterValueConflict"),
+        (400, "Base.1.18.NoOperation"),
+        (503, "Base.1.18.ResourceInUse"),
+        (400, "IDRAC.2.8.SYS518"),
+        (409, "IDRAC.2.8.SYS999"),
+    ];
+    let refuses = |words: &str, (status, id): (u16, &str)| {
+        let body = CannedBody::ExtendedInfo { id: id.into(), message: "It is off.".into() };
+        let canned = CannedAnswer { status, retry_after: None, body };
+        let fault = AnswerFault::every(Requests::Resets, Misanswer::Status(canned));
+        answers(format!("answers resets {status} {id}{words}"), [fault])
+    };
+    let is_refused = |kind: &RedfishEventKind| matches!(kind, RedfishEventKind::Misanswered { request } if request.starts_with("POST"));
+    let mut cases = Vec::new();
+    for message in messages {
+        cases.push(
+            refuses("; the machine is on", message)
+                .impatient()
+                .fails("timed out waiting to power OFF: power was still ON 2 s after the command, which failed: "),
+        );
+        cases.push(
+            refuses("; the machine goes off by itself just then", message)
+                .then(is_refused, |sim| sim.set_power("1", Power::Off)),
+        );
+        cases.push(
+            refuses("; the machine is off", message)
+                .of_machine_off()
+                .impatient()
+                .asked("on")
+                .with(&["retry_on=0"])
+                .fails("timed out waiting to power ON: power was still OFF 2 s after the command, which failed: "),
         );
     }
     cases

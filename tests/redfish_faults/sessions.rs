@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bmc_sim::Power;
-use bmc_sim::redfish::{AnswerFault, Misanswer, Place, RedfishConfig, Requests};
+use bmc_sim::redfish::{AnswerFault, KeepAlive, Misanswer, Place, RedfishConfig, Requests};
 
 use super::case::{Case, Group, case, status};
 
@@ -62,7 +62,9 @@ fn opened() -> Vec<Case> {
             "and answers 500 to the first login",
             AnswerFault::next(1, Requests::Logins, status(500)),
         )
-        .fails("opening a session"),
+        .sessions(1),
+        answered("and answers 500 to the login", login(status(500)))
+            .fails("BMC failed: opening a session: POST /redfish/v1/SessionService/Sessions was answered 500 Internal Server Error"),
         answered(
             "and answers 503 to the first login",
             AnswerFault::next(1, Requests::Logins, status(503)),
@@ -74,6 +76,11 @@ fn opened() -> Vec<Case> {
 
 fn refused() -> Vec<Case> {
     vec![
+        session("and closes the connection after each answer, without saying so", |config| {
+            config.keep_alive = KeepAlive::CloseAfter { answers: 1, announced: false };
+        })
+        .asked("reboot")
+        .sessions(1),
         session("but sessions", |_| {})
             .with(&["password=Ke8tq2XnYv5"])
             .fails("wrong credentials: opening a session: user and password were refused: POST /redfish/v1/SessionService/Sessions was answered 401 Unauthorized")
@@ -91,11 +98,11 @@ fn refused() -> Vec<Case> {
             .impatient()
             .fails("opening a session: POST /redfish/v1/SessionService/Sessions was answered 503 Service Unavailable"),
         answered("and answers 403 to the login", login(status(403)))
-            .fails("opening a session"),
+            .fails("wrong credentials: opening a session: user and password were refused: POST /redfish/v1/SessionService/Sessions was answered 403 Forbidden"),
         answered("and answers 405 to the login", login(status(405)))
-            .fails("opening a session"),
+            .fails("not supported: opening a session: POST /redfish/v1/SessionService/Sessions was answered 405 Method Not Allowed"),
         answered("and answers the login without a token", login(status(201)))
-            .fails("opening a session"),
+            .fails("opening a session: /redfish/v1/SessionService/Sessions has no X-Auth-Token"),
         answered("and hangs before it answers the login", login(Misanswer::HangAt(Place::Start)))
             .impatient()
             .fails("BMC hangs: opening a session")
@@ -109,7 +116,7 @@ fn refused() -> Vec<Case> {
             .within(9)
             .remark("the session is closed all the same"),
         answered("and closes the connection instead of answering the first login", AnswerFault::next(1, Requests::Logins, Misanswer::CloseAt(Place::Start)))
-            .fails("connection lost: opening a session")
+            .sessions(2)
             .leaves_sessions(1)
             .remark("a session may be left that nobody can know of"),
     ]

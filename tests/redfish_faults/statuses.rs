@@ -14,6 +14,7 @@ pub fn group() -> Group {
     cases.extend(after_the_reset());
     cases.extend(at_the_reset());
     cases.extend(once());
+    cases.extend(without_documents());
     cases.extend(patience());
     Group { heading: "HTTP statuses", cases }
 }
@@ -143,15 +144,15 @@ fn at_the_reset() -> Vec<Case> {
             .resets(1),
         at("answers 404 for the reset", status(404)).fails("the power off command failed: not there: asking for the reset"),
         at("answers 405 for the reset", status(405)).fails("the power off command failed: not supported: asking for the reset"),
-        at("answers 409 for the reset", status(409)).fails("timed out waiting to power OFF: "),
+        at("answers 409 for the reset", status(409)).fails("timed out waiting to power OFF: power was still ON 2 s after the command, which failed: "),
         at("answers 412 for the reset, with and without If-Match", status(412)).fails("the power off command failed: conflict: asking for the reset").resets(2),
         at("answers 428 for the reset, with and without If-Match", status(428)).fails("the power off command failed: conflict: asking for the reset").resets(2),
-        at("answers 429 for the reset", status(429)).fails("timed out waiting to power OFF: "),
-        at("answers 500 for the reset", status(500)).fails("timed out waiting to power OFF: "),
+        at("answers 429 for the reset", status(429)).fails("timed out waiting to power OFF: power was still ON 2 s after the command, which failed: "),
+        at("answers 500 for the reset", status(500)).fails("timed out waiting to power OFF: power was still ON 2 s after the command, which failed: "),
         at("answers 501 for the reset", status(501)).fails("the power off command failed: not supported: asking for the reset"),
-        at("answers 502 for the reset", status(502)).fails("timed out waiting to power OFF: "),
-        at("answers 503 for the reset", status(503)).fails("timed out waiting to power OFF: "),
-        at("answers 504 for the reset", status(504)).fails("timed out waiting to power OFF: "),
+        at("answers 502 for the reset", status(502)).fails("timed out waiting to power OFF: power was still ON 2 s after the command, which failed: "),
+        at("answers 503 for the reset", status(503)).fails("timed out waiting to power OFF: power was still ON 2 s after the command, which failed: "),
+        at("answers 504 for the reset", status(504)).fails("timed out waiting to power OFF: power was still ON 2 s after the command, which failed: "),
         at("answers 403 for the interrupt", status(403)).asked("diag").fails("the diagnostic interrupt command failed: privilege too low"),
         at("answers 400 for the interrupt", status(400)).asked("diag").fails("the diagnostic interrupt command failed: asking for the reset"),
         at("answers 500 for the interrupt", status(500)).asked("diag").fails("the diagnostic interrupt command failed: BMC failed").resets(1),
@@ -171,6 +172,24 @@ fn once() -> Vec<Case> {
             cases.push(answers(service, [AnswerFault::next(1, requests.clone(), status(code))]));
         }
     }
+    cases
+}
+
+/// Answers that are no errors, and no documents.
+fn without_documents() -> Vec<Case> {
+    let at =
+        |code| every(&format!("answers {code} for the system"), Requests::SystemGets, status(code));
+    let mut cases: Vec<_> = [200, 201, 202, 204]
+        .map(|code| at(code).fails("not Redfish: reading the system: the answer of /redfish/v1/Systems/1 is no JSON document"))
+        .into();
+    cases.extend([300, 304].map(|code| {
+        at(code).fails("reading the system: GET /redfish/v1/Systems/1 was answered 30")
+    }));
+    cases.extend([301, 308].map(|code| {
+        at(code)
+            .remark("without Location")
+            .fails("reading the system: GET /redfish/v1/Systems/1 was answered 30")
+    }));
     cases
 }
 
@@ -205,6 +224,18 @@ fn patience() -> Vec<Case> {
             .resets(1)
             .fails("timed out waiting to power OFF: the last attempt failed (BMC busy: "),
         ]);
+    }
+    for code in [500, 502, 504] {
+        let faults =
+            |retry_after| [AnswerFault::next(1, Requests::SystemGets, wanting(code, retry_after))];
+        cases.push(answers(
+            format!("answers {code} with Retry-After of a second, for the system once"),
+            faults("1"),
+        ));
+        cases.push(answers(
+            format!("answers {code} with Retry-After of an hour, for the system once"),
+            faults("3600"),
+        ));
     }
     cases.extend([
         case("answers 503 with Retry-After as a date in two seconds, for the system", |config| {

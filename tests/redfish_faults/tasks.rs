@@ -40,7 +40,7 @@ fn tasks() -> Vec<Case> {
         task("that is to be looked at in an hour", TaskConfig { retry_after: Some(3600), ..usual }),
         task("that fails", TaskConfig { fails: true, ..quick })
             .with(&["power_timeout=3"])
-            .fails("s after the command, which failed: task failed: following the reset's task: GET /redfish/v1/TaskService/TaskMonitors/0 was answered 500 Internal Server Error: Base.1.18.InternalError \"The reset failed.\""),
+            .fails("which failed: task failed: following the reset's task: GET /redfish/v1/TaskService/TaskMonitors/0 was answered 500 Internal Server Error: Base.1.18.InternalError \"The reset failed.\""),
         task("that fails", TaskConfig { fails: true, ..quick })
             .asked("diag")
             .fails("the diagnostic interrupt command failed: task failed: following the reset's task: "),

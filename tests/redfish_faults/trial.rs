@@ -45,7 +45,7 @@ fn carried_out(agent: &Agent, case: &Case, sim: &RedfishSim) -> Run {
     let running = agent.start();
     if let Some(hook) = &case.hook {
         sim.wait_for(hook.when);
-        sim.with_faults(hook.change);
+        (hook.change)(sim);
     }
     running.finish()
 }
@@ -207,6 +207,6 @@ pub fn told(result: Outcome) -> String {
         Outcome::Success("") => "exit code 0".to_owned(),
         Outcome::Success(line) => format!("`{line}`"),
         Outcome::Warning(line, words) => format!("`{line}`, and an error in the log: `{words}`"),
-        Outcome::Failure(words) => format!("fails: `{words}`"),
+        Outcome::Failure(words) => format!("fails: `{}`", words.trim_end_matches([' ', '(', ':'])),
     }
 }
