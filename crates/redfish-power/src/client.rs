@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
-use std::fmt;
 use std::time::Duration;
+use std::{env, fmt};
 
 use reqwest::header::{self, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
@@ -73,7 +73,9 @@ impl Client {
     pub fn new(config: Config) -> Result<Self, Error> {
         let Config { origin, root, system, choice, credentials, verification, policy } = config;
         let address = Address::default();
-        let builder = reqwest::Client::builder()
+        let proxied = reqwest::Client::builder();
+        let builder = if is_without_proxy() { proxied.no_proxy() } else { proxied };
+        let builder = builder
             .dns_resolver(address.clone())
             .http1_only()
             .redirect(reqwest::redirect::Policy::none())
@@ -446,6 +448,13 @@ fn chosen(all: Vec<ComputerSystem>, choice: Option<&str>) -> Result<ComputerSyst
 
 fn no_reset(system: &ComputerSystem) -> Error {
     Error::NoReset { path: system.path.clone() }
+}
+
+/// Whether the environment wants no proxy for any host. reqwest, which reads it for what else it says, takes `*` for host
+/// names only.
+fn is_without_proxy() -> bool {
+    let hosts = ["no_proxy", "NO_PROXY"].into_iter().find_map(|name| env::var(name).ok());
+    hosts.is_some_and(|hosts| hosts.split(',').any(|host| host.trim() == "*"))
 }
 
 fn path_of(url: &Url) -> String {
