@@ -13,7 +13,8 @@ use bmc_sim::redfish::{
 use crate::inputs::{FAILS, IS_ON, POWERED_OFF, REBOOTED};
 use crate::support::agent::Agent;
 use crate::support::comparison::redfish::{RedfishBmc, Setup};
-use crate::support::comparison::{self, Bmc, Outcome, compare, off, on};
+use crate::support::comparison::{self, Bmc, Outcome, check_all, compare, off, on};
+use crate::support::http_proxy::HttpProxy;
 use crate::support::redfish_sim::RedfishSim;
 
 type Case = comparison::Case<RedfishBmc>;
@@ -727,4 +728,32 @@ fn a_service_that_hangs_is_given_up() {
     let (_bmc, ours) = start(Agent::redfish());
     ours.finish().expect_failure("BMC hangs: ");
     assert!(python.is_running());
+}
+
+#[test]
+fn the_environment_may_name_a_proxy() {
+    let environments = [
+        (&["HTTPS_PROXY"][..], "", true),
+        (&["https_proxy"], "", true),
+        (&["ALL_PROXY"], "", true),
+        (&["all_proxy"], "", true),
+        (&["HTTP_PROXY", "http_proxy"], "", false),
+        (&["HTTPS_PROXY"], "127.0.0.1", false),
+        (&["HTTPS_PROXY"], "bmc.example, 127.0.0.1", false),
+        (&["HTTPS_PROXY"], "127.0.0.0/8", false),
+        (&["HTTPS_PROXY"], "*", false),
+        (&["HTTPS_PROXY"], "10.0.0.0/8,.example", true),
+    ];
+    check_all(environments.to_vec(), |&(names, except, is_used)| {
+        [Agent::python("fence_redfish"), Agent::redfish()].into_iter().try_for_each(|agent| {
+            let bmc = RedfishSim::start_at("127.0.0.1:0", |_| {});
+            let proxy = HttpProxy::start();
+            let agent = agent.lines(bmc.lines()).lines(["action=off"]);
+            let agent = agent.environment("NO_PROXY", except);
+            let run = names.iter().fold(agent, |agent, name| agent.environment(name, &proxy.url()));
+            run.run().expect(0, "Success: Powered OFF\n");
+            let is_met = (proxy.tunnels() > 0) == is_used;
+            is_met.then_some(()).ok_or_else(|| format!("{names:?}, but {except}: {run:?}"))
+        })
+    });
 }
