@@ -412,15 +412,19 @@ fn every_name_of_a_failure_is_documented() {
         what_the_bmc_does_not_have_or_not_do_failures,
         nobody_there_or_somebody_else_failures,
     ];
-    let page = include_str!("../docs/operation.md");
-    let documented: BTreeSet<_> = page
-        .lines()
-        .skip_while(|line| *line != "| it says | what it is |")
-        .skip(2)
-        .map_while(|line| line.strip_prefix("| `")?.split("` | ").next())
-        .collect();
+    let documented = documented("| `fence_ipmilan` says | what it is |");
     let named: BTreeSet<_> = tables.iter().flat_map(|table| table()).map(name).collect();
     assert_eq!(documented, named);
+}
+
+/// The first column of the table with this head.
+pub fn documented(head: &str) -> BTreeSet<&'static str> {
+    include_str!("../docs/operation.md")
+        .lines()
+        .skip_while(|line| *line != head)
+        .skip(2)
+        .map_while(|line| line.strip_prefix("| `")?.split("` | ").next())
+        .collect()
 }
 
 /// What follows the step, up to a "most likely".
@@ -609,13 +613,13 @@ fn to(port: u16) -> Vec<String> {
 }
 
 /// The one line, without the time, and N for each number of seconds and transmissions.
-fn normal(run: &Run, at: &str) -> String {
+pub fn normal(run: &Run, at: &str) -> String {
     run.expect_failure(at);
     let (_, line) = run.stderr.split_once(" ERROR: Failed: ").expect("a line of the log");
     let line = line.replacen(at, "", 1);
     let mut normal: Vec<_> = line.split_whitespace().collect();
     for place in 1..normal.len() {
-        if ["after", "(sent", "ON"].contains(&normal[place - 1])
+        if ["after", "for", "within", "(sent", "ON"].contains(&normal[place - 1])
             && normal[place].parse::<f32>().is_ok()
         {
             normal[place] = "N";

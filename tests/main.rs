@@ -31,6 +31,7 @@ mod redfish_callers;
 mod redfish_counts;
 mod redfish_differential;
 mod redfish_faults;
+mod redfish_failures;
 mod redfish_peers;
 mod redfish_secrets;
 mod secrets;

@@ -65,6 +65,11 @@ fn says_present_state(refusal: &Refusal) -> bool {
     PRESENT_STATE.iter().any(|name| refusal.says(name))
 }
 
+/// iDRAC, and DMTF's base registry.
+fn says_no_free_session(refusal: &Refusal) -> bool {
+    ["RAC0218", "SessionLimitExceeded"].iter().any(|name| refusal.says(name))
+}
+
 /// What it is called where the error itself does not begin with that. docs/operation.md lists the names.
 pub(super) fn name(error: &Error) -> Option<&'static str> {
     Some(match error {
@@ -102,7 +107,7 @@ fn name_of_refusal(step: Step, refusal: &Refusal) -> Option<&'static str> {
         404 => "not there",
         405 | 501 => "not supported",
         409 | 412 | 428 => "conflict",
-        429 | 503 if refusal.says("RAC0218") => "no free session",
+        429 | 503 if says_no_free_session(refusal) => "no free session",
         429 | 503 => "BMC busy",
         500..=599 => "BMC failed",
         _ => return None,
@@ -179,7 +184,7 @@ fn advice_on_refusal(step: Step, refusal: &Refusal) -> Option<&'static str> {
         403 => "give the user the BMC's role Operator or Administrator",
         404 if step == Step::ServiceRoot => "check redfish_uri, ip and ipport",
         404 => "check systems_uri",
-        429 | 503 if refusal.says("RAC0218") => {
+        429 | 503 if says_no_free_session(refusal) => {
             "the BMC's session table is full: close sessions, or restart the BMC"
         }
         429 | 503 => "try again in a minute; if that does not help, restart the BMC",
