@@ -1,6 +1,7 @@
 //! Each failure of `fence_redfish` has a name: the whole line that somebody reads at night.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::Duration;
 
 use bmc_sim::redfish::{
@@ -349,6 +350,19 @@ fn names_in_the_code() -> BTreeSet<&'static str> {
     let code = include_str!("../crates/fencing/src/agents/redfish/advice.rs");
     let (_, names) = code.split_once("fn name(").expect("names");
     let (names, _) = names.split_once("fn advice(").expect("advice");
-    names.split("=> \"power cycle not verified: the device acknowledged the command, but power was not seen off \
-             within 1 s and the device has no other proof that the machine restarted; use method=onoff").skip(1).filter_map(|rest| rest.split('"').next()).collect()
+    names.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next()).collect()
+}
+
+/// docs/operation.md shows how to find a fingerprint.
+#[test]
+fn the_command_for_a_fingerprint_shows_what_the_agent_wants() {
+    let bmc = RedfishSim::start_at("127.0.0.1:0", |_| {});
+    let page = include_str!("../docs/operation.md");
+    let command = page.lines().find(|line| line.starts_with("    openssl ")).expect("a command");
+    let command = command.replace("10.0.0.5:443", &bmc.address().to_string());
+    let shown = Command::new("sh").args(["-c", &command]).output().expect("a shell").stdout;
+    let shown = String::from_utf8(shown).expect("text");
+    let (_, fingerprint) = shown.trim().split_once('=').expect("a fingerprint");
+    let lines = ["ssl_insecure=0", &format!("ssl_fingerprint={fingerprint}"), "action=status"];
+    Agent::redfish().lines(bmc.lines()).lines(lines).run().expect(0, "Status: ON\n");
 }
