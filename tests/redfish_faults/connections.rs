@@ -80,7 +80,7 @@ fn in_mid_operation() -> Vec<Case> {
         gone("hangs in every handshake after the reset")
             .impatient()
             .with(&["power_timeout=4"])
-            .fails("timed out waiting to power OFF: the last attempt failed (BMC silent")
+            .fails("timed out waiting to power OFF: the last attempt failed (BMC ")
             .machine(Power::Off),
         answers(
             "closes the connection twice instead of telling the state after the reset",
@@ -110,8 +110,7 @@ fn closed() -> Vec<Case> {
             .asked("reboot"),
         keeps("closes the connection after two answers, and does not say so", after(2, false))
             .asked("reboot"),
-        keeps("closes the connection after three answers, and does not say so", after(3, false))
-            .asked("diag"),
+        keeps("closes the connection after three answers, and does not say so", after(3, false)),
         keeps(
             "closes connections that were idle for 50 ms",
             KeepAlive::CloseIdle(Duration::from_millis(50)),

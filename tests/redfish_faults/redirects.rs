@@ -35,9 +35,11 @@ fn of_the_reset() -> Vec<Case> {
     cases.push(
         redirects(words, 303, Requests::Resets, RedirectTarget::TrailingSlash)
             .impatient()
-            .fails("the power off command failed: not supported: asking for the reset")
+            .fails("the power off command failed: redirected: asking for the reset")
             .resets(1)
-            .remark("303 asks for a GET there (RFC 9110 §15.4.4), and the reset is not sent"),
+            .remark(
+                "303 asks for a GET there (RFC 9110 §15.4.4), which would say nothing of the reset",
+            ),
     );
     cases.push(
         redirects(words, 308, Requests::Resets, RedirectTarget::TrailingSlash)

@@ -119,5 +119,13 @@ fn offered() -> Vec<Case> {
             let gone = AnswerFault::every(Requests::Path("/redfish/v1/Systems/2".into()), status(404));
             config.faults.answers.push(gone);
         }),
+        case("has a system in its list that is not there", |config| {
+            config.systems.push(RedfishSystem::new("2"));
+            let gone = AnswerFault::every(Requests::Path("/redfish/v1/Systems/2".into()), status(404));
+            config.faults.answers.push(gone);
+        })
+        .with(&["plug=2"])
+        .fails("'2' is not the name of exactly one: '1'")
+        .remark("what is not there may be the one that is meant"),
     ]
 }

@@ -76,8 +76,12 @@ fn cases() -> Vec<Case> {
         case("has a baseboard that cannot be reset before its system", baseboard_first)
             .asked("reboot"),
         case("has a baseboard that cannot be reset before its system", baseboard_first)
-            .with(&["plug=HGX_Baseboard_0"])
+            .with(&["plug=db1"])
             .remark("with one system that can be reset, `plug` is not looked at"),
+        case("has a baseboard that cannot be reset before its system", baseboard_first)
+            .with(&["plug=HGX_Baseboard_0"])
+            .fails("/redfish/v1/Systems/HGX_Baseboard_0 cannot be reset")
+            .remark("the name of one does not choose the other"),
     ]);
     cases
 }

@@ -19,6 +19,8 @@ use crate::{Error, Step};
 const MOST_SESSIONS: usize = 3;
 /// Where sessions are opened if the service root cannot be read (DSP0266, "Session management").
 const SESSIONS: &str = "/redfish/v1/SessionService/Sessions";
+/// What a service says when it has no session left (DSP0268, base message registry).
+const TABLE_FULL: &str = "SessionLimitExceeded";
 /// How long the answer to a session that was asked for is waited for when nobody wants the session any more: it must be
 /// known, to be deleted.
 const SESSION_KNOWN_AFTER: Duration = Duration::from_secs(3);
@@ -30,6 +32,8 @@ pub(crate) struct Admission {
     way: Way,
     /// Whether the service has taken the credentials, in the way that they are given now.
     admitted: bool,
+    /// Whether a session was tried although Basic had been taken.
+    has_tried_session: bool,
     /// A session that is being opened.
     opening: Option<JoinHandle<Result<Answer, Error>>>,
     /// All sessions that were opened.
@@ -43,6 +47,7 @@ impl Admission {
             credentials,
             way: Way::Basic(Encoding::Utf8),
             admitted: false,
+            has_tried_session: false,
             opening: None,
             sessions: Vec::new(),
         }
@@ -72,8 +77,12 @@ impl Admission {
         deadline: Instant,
     ) -> Result<(), Error> {
         match &self.way {
-            // The same words were good a moment ago: it is not the password.
-            Way::Basic(_) if self.admitted => return Err(Error::Refused { step, refusal }),
+            // The same words were good a moment ago: it is not the password. Some services want a session for a reset.
+            Way::Basic(_) if self.admitted => {
+                if step != Step::Reset || std::mem::replace(&mut self.has_tried_session, true) {
+                    return Err(Error::Refused { step, refusal });
+                }
+            }
             Way::Basic(encoding) => {
                 if let Some(other) = encoding.other(&self.credentials) {
                     self.way = Way::Basic(other);
@@ -143,11 +152,15 @@ impl Admission {
         question: &Question,
         deadline: Instant,
     ) -> Result<Answer, Error> {
+        self.take_late_session(wire, deadline).await;
+        let began = Instant::now();
+        let timed_out = || no_answer(Step::Login, ExchangeFailure::TimedOut(began.elapsed()));
+        if self.opening.is_some() {
+            return Err(timed_out());
+        }
         let (wire, question) = (wire.clone(), question.clone());
         let until = deadline + SESSION_KNOWN_AFTER;
         let task = tokio::spawn(async move { wire.follow(&question, None, until).await });
-        let began = Instant::now();
-        let timed_out = || no_answer(Step::Login, ExchangeFailure::TimedOut(began.elapsed()));
         let opening = self.opening.insert(task);
         let result = timeout_at(deadline, opening).await.map_err(|_| timed_out())?;
         self.opening = None;
@@ -163,13 +176,21 @@ impl Admission {
         true
     }
 
+    /// Takes a session that was being opened when its caller had no more time.
+    async fn take_late_session(&mut self, wire: &Wire, deadline: Instant) {
+        if let Some(mut task) = self.opening.take() {
+            match timeout_at(deadline, &mut task).await {
+                Ok(Ok(Ok(answer))) => drop(self.take_session(wire, &answer)),
+                Ok(_) => {}
+                // It is not there yet; there may be time for it later.
+                Err(_) => self.opening = Some(task),
+            }
+        }
+    }
+
     /// Deletes all sessions, also one that is just being opened.
     pub(crate) async fn close(&mut self, wire: &Wire, deadline: Instant) {
-        if let Some(task) = self.opening.take()
-            && let Ok(Ok(Ok(answer))) = timeout_at(deadline, task).await
-        {
-            self.take_session(wire, &answer);
-        }
+        self.take_late_session(wire, deadline).await;
         // The last one last: the others are deleted by it.
         for url in std::mem::take(&mut self.sessions).into_iter().flatten() {
             self.delete(wire, url, deadline).await;
@@ -211,7 +232,9 @@ fn after_refusal(
     let (step, refusal) = (question.step, question.refused(answer));
     log::info!("{}: {step}: {refusal}", wire.origin);
     match refusal.status {
-        _ if is_busy(&refusal) => Ok(patience.after_busy(step, refusal, &wire.policy)),
+        _ if is_busy(&refusal) || refusal.says(TABLE_FULL) => {
+            Ok(patience.after_busy(step, refusal, &wire.policy))
+        }
         400 | 401 | 403 => Err(Error::Unauthorized { step, refusal }),
         500 | 502 | 504 => {
             attempts.after_bad_answer(Error::Refused { step, refusal }, question, &wire.policy)

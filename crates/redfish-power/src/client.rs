@@ -4,13 +4,13 @@ use std::{env, fmt};
 
 use reqwest::header::{self, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use crate::address::Address;
 use crate::connection::Connection;
 use crate::document::{link, text};
-use crate::exchange::Answer;
+use crate::exchange::{Answer, Body};
 use crate::login::Credentials;
 use crate::message::Message;
 use crate::origin::Origin;
@@ -63,6 +63,7 @@ pub struct Client {
     allowable: Option<Option<Vec<String>>>,
     /// When the power button was pressed, and what for.
     pressed: Option<(Instant, Purpose)>,
+    reset_taken_at: Option<Duration>,
 }
 
 impl Client {
@@ -102,6 +103,7 @@ impl Client {
             last: None,
             allowable: None,
             pressed: None,
+            reset_taken_at: None,
         })
     }
 
@@ -132,8 +134,8 @@ impl Client {
         let system = match self.url.clone() {
             Some(url) => self.read_system(url, deadline).await?,
             None => {
-                let all = self.systems(deadline).await?;
-                let system = chosen(all, self.choice.as_deref())?;
+                let listed = self.listed(deadline).await?;
+                let system = listed.chosen(self.choice.as_deref())?;
                 self.url = Some(self.at(Step::System, &self.root, &system.path)?);
                 system
             }
@@ -161,17 +163,22 @@ impl Client {
     /// # Errors
     /// When one of them cannot be read; but one that is listed and not there is left out.
     pub async fn systems(&mut self, deadline: Instant) -> Result<Vec<ComputerSystem>, Error> {
-        let mut systems = Vec::new();
+        self.listed(deadline).await.map(|listed| listed.systems)
+    }
+
+    async fn listed(&mut self, deadline: Instant) -> Result<Listed, Error> {
+        let mut listed = Listed::default();
         for url in self.members(deadline).await? {
             match self.read_system(url, deadline).await {
-                Ok(system) => systems.push(system),
+                Ok(system) => listed.systems.push(system),
                 Err(Error::Refused { refusal, .. }) if refusal.status == 404 => {
                     log::info!("{}: {refusal}; it is left out", self.connection.origin());
+                    listed.absent.push(refusal.path);
                 }
                 Err(error) => return Err(error),
             }
         }
-        Ok(systems)
+        Ok(listed)
     }
 
     /// Asks for a reset: the best that the system has for this purpose. A task that carries it out is followed for a
@@ -188,22 +195,31 @@ impl Client {
         })?;
         let from = self.at(Step::System, &self.root, &system.path)?;
         let url = self.at(Step::Reset, &from, &action.target)?;
-        log::info!("{}: {reset} to system {system}", self.connection.origin());
-        if reset == ResetType::PushPowerButton && !self.press(purpose, deadline).await? {
-            return Ok(());
+        if reset == ResetType::PushPowerButton {
+            self.press(purpose, deadline).await?;
         }
-        let answer = self.post(&url, reset, system.etag.as_deref(), deadline).await?;
+        log::info!("{}: {reset} to system {system}", self.connection.origin());
+        let result = self.post(&url, reset, system.etag.as_deref(), deadline).await;
+        if reset == ResetType::PushPowerButton {
+            // It may have been pressed at any time until now.
+            self.pressed = Some((Instant::now(), purpose));
+        }
+        let answer = result?;
+        self.reset_taken_at = answer.date();
         match task_of(&answer).filter(|_| purpose != Purpose::Cycle) {
-            Some(monitor) => match self.at(Step::Task, &url, &monitor) {
-                Ok(monitor) => self.follow_task(monitor, &answer, deadline).await,
+            Some(monitor) => match self.connection.origin().here(&url, &monitor) {
+                Some(monitor) => self.follow_task(monitor, &answer, deadline).await,
                 // The reset was accepted all the same.
-                Err(error) => {
-                    log::info!("{}: {error}", self.connection.origin());
-                    Ok(())
-                }
+                None => Ok(()),
             },
             None => Ok(()),
         }
+    }
+
+    /// When the service says that it took the last reset (the `Date` of its answer), since the beginning of 1970.
+    #[must_use]
+    pub fn reset_taken_at(&self) -> Option<Duration> {
+        self.reset_taken_at
     }
 
     /// Gives back a session, if there is one.
@@ -231,7 +247,7 @@ impl Client {
             if !seen.insert(url.to_string()) {
                 break;
             }
-            if seen.len() > MOST_PAGES || members.len() > MOST_SYSTEMS {
+            if seen.len() > MOST_PAGES {
                 return Err(Error::TooManySystems { most: MOST_SYSTEMS });
             }
             let (_, document) = self.connection.read(Step::Systems, url.clone(), deadline).await?;
@@ -240,6 +256,9 @@ impl Client {
                 let member = self.at(Step::Systems, &url, path)?;
                 if !members.contains(&member) {
                     members.push(member);
+                }
+                if members.len() > MOST_SYSTEMS {
+                    return Err(Error::TooManySystems { most: MOST_SYSTEMS });
                 }
             }
             let next = text(&document, "Members@odata.nextLink");
@@ -274,38 +293,35 @@ impl Client {
         if let (None, Some(path)) = (&self.allowable, &action.action_info) {
             let from = self.at(Step::System, &self.root, &system.path)?;
             let url = self.at(Step::ActionInfo, &from, path)?;
-            // The other half is for the reset.
-            let half = deadline.saturating_duration_since(Instant::now()) / 2;
-            let until = Instant::now() + half;
-            self.allowable = Some(match self.connection.read(Step::ActionInfo, url, until).await {
-                Ok((_, document)) => allowable_of_action_info(&document),
-                // The first type of each purpose is what nearly all systems take.
-                Err(error) => {
-                    log::info!("{}: {error}", self.connection.origin());
-                    None
-                }
-            });
+            let until = deadline.min(Instant::now() + self.connection.policy().action_info);
+            let question = Question::get(Step::ActionInfo, url);
+            let answer = self.connection.ask_once(&question, until).await;
+            if let Err(error) = &answer {
+                log::info!("{}: {error}", self.connection.origin());
+            }
+            let document = answer.ok().and_then(|answer| answer.document());
+            self.allowable = Some(document.as_ref().and_then(allowable_of_action_info));
         }
         action.allowable = self.allowable.clone().flatten();
         Ok(system)
     }
 
-    /// Whether the button is to be pressed now: only if the system is in the other state, not on its way, and not twice.
-    async fn press(&mut self, purpose: Purpose, deadline: Instant) -> Result<bool, Error> {
+    /// Makes sure that the button may be pressed now: only if the system is in the other state, not on its way, and not
+    /// twice.
+    async fn press(&mut self, purpose: Purpose, deadline: Instant) -> Result<(), Error> {
         let is_off_wanted = matches!(purpose, Purpose::Off { .. });
         let other = if is_off_wanted { PowerState::On } else { PowerState::Off };
-        if self.power_state(deadline).await? != other {
-            return Ok(false);
-        }
-        if self.pressed.is_some_and(|(_, before)| before == purpose) {
-            return Err(Error::PressedBefore);
+        let state = self.power_state(deadline).await?;
+        let was_pressed = self.pressed.is_some_and(|(_, before)| before == purpose);
+        if state != other || was_pressed {
+            return Err(Error::NotPressed { state, was_pressed });
         }
         self.pressed = Some((Instant::now(), purpose));
-        Ok(true)
+        Ok(())
     }
 
-    /// Posts the reset; once more with the system's ETag if the service wants one (412 or 428: some want it, others refuse
-    /// it).
+    /// Posts the reset; once more with the system's ETag, or with any, if the service wants one (412 or 428): some want it,
+    /// others refuse it, and AMI's refuses its own.
     async fn post(
         &mut self,
         url: &Url,
@@ -314,24 +330,21 @@ impl Client {
         deadline: Instant,
     ) -> Result<Answer, Error> {
         let mut question = Question {
-            step: Step::Reset,
             method: Method::POST,
-            url: url.clone(),
-            body: Some(json!({"ResetType": reset.name()}).to_string().into_bytes()),
-            if_match: None,
+            body: Some(Body::new(&[("ResetType", reset.name())])),
             repeatable: reset.is_repeatable(),
+            ..Question::get(Step::Reset, url.clone())
         };
-        match self.connection.ask(&question, deadline).await {
-            Err(Error::Refused { refusal, .. }) if matches!(refusal.status, 412 | 428) => {
-                let etag = etag.and_then(|etag| HeaderValue::from_str(etag).ok());
-                let Some(etag) = etag else {
-                    return Err(Error::Refused { step: Step::Reset, refusal });
-                };
-                question.if_match = Some(etag);
-                self.connection.ask(&question, deadline).await
-            }
-            result => result,
+        let mut result = self.connection.ask(&question, deadline).await;
+        for etag in etag.into_iter().chain(["*"]) {
+            let is_conditional = matches!(&result, Err(Error::Refused { refusal, .. }) if matches!(refusal.status, 412 | 428));
+            let Some(etag) = HeaderValue::from_str(etag).ok().filter(|_| is_conditional) else {
+                continue;
+            };
+            question.if_match = Some(etag);
+            result = self.connection.ask(&question, deadline).await;
         }
+        result
     }
 
     /// Looks at a task until it is done, for a while.
@@ -428,22 +441,48 @@ fn task_of(answer: &Answer) -> Option<String> {
     monitor.filter(|_| is_task).map(str::to_owned)
 }
 
-/// The one system that is meant. Candidates are those that can be reset: a baseboard beside the host cannot.
-fn chosen(all: Vec<ComputerSystem>, choice: Option<&str>) -> Result<ComputerSystem, Error> {
-    let (mut candidates, others): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(ComputerSystem::has_reset);
-    let shown = |systems: &[ComputerSystem]| systems.iter().map(ToString::to_string).collect();
-    if candidates.is_empty() {
-        return Err(Error::NoSystem { systems: shown(&others) });
+/// What a service lists as its systems.
+#[derive(Default)]
+struct Listed {
+    systems: Vec<ComputerSystem>,
+    /// The paths of those that are listed, and not there.
+    absent: Vec<String>,
+}
+
+impl Listed {
+    /// The one system that is meant. Candidates are those that can be reset: a baseboard beside the host cannot. The only
+    /// candidate is meant whatever name is given, unless the name is that of a system that cannot be reset, or may be that of
+    /// one that is not there.
+    fn chosen(self, choice: Option<&str>) -> Result<ComputerSystem, Error> {
+        let Self { systems, absent } = self;
+        let (mut candidates, others): (Vec<_>, Vec<_>) =
+            systems.into_iter().partition(ComputerSystem::has_reset);
+        let is_meant = |system: &ComputerSystem| choice.is_some_and(|name| system.is_called(name));
+        if let Some(other) = others.iter().find(|system| is_meant(system)) {
+            return Err(no_reset(other));
+        }
+        let is_only_one = candidates.len() == 1 && (absent.is_empty() || choice.is_none());
+        let mut shown = shown(&candidates);
+        if !is_only_one {
+            candidates.retain(is_meant);
+        }
+        match (candidates.pop(), candidates.len()) {
+            (Some(system), 0) => Ok(system),
+            _ if shown.is_empty() => Err(Error::NoSystem { systems: self::shown(&others) }),
+            _ => {
+                shown.extend(
+                    absent
+                        .iter()
+                        .map(|path| format!("{path} (not there)").escape_debug().to_string()),
+                );
+                Err(Error::SeveralSystems { choice: choice.map(str::to_owned), systems: shown })
+            }
+        }
     }
-    let systems = shown(&candidates);
-    if candidates.len() > 1 {
-        candidates.retain(|system| choice.is_some_and(|choice| system.is_called(choice)));
-    }
-    match (candidates.pop(), candidates.len()) {
-        (Some(system), 0) => Ok(system),
-        _ => Err(Error::SeveralSystems { choice: choice.map(str::to_owned), systems }),
-    }
+}
+
+fn shown(systems: &[ComputerSystem]) -> Vec<String> {
+    systems.iter().map(ToString::to_string).collect()
 }
 
 fn no_reset(system: &ComputerSystem) -> Error {
@@ -466,6 +505,8 @@ fn path_of(url: &Url) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn system(id: &str, has_reset: bool) -> ComputerSystem {
@@ -475,29 +516,58 @@ mod tests {
         ComputerSystem::of(&format!("/redfish/v1/Systems/{id}"), None, &document)
     }
 
+    fn choose_from(
+        systems: &[(&str, bool)],
+        absent: &[&str],
+        choice: Option<&str>,
+    ) -> Result<String, String> {
+        let listed = Listed {
+            systems: systems.iter().map(|(id, has_reset)| system(id, *has_reset)).collect(),
+            absent: absent.iter().map(|&path| path.to_owned()).collect(),
+        };
+        listed.chosen(choice).map(|system| system.id).map_err(|error| error.to_string())
+    }
+
     fn choose(systems: &[(&str, bool)], choice: Option<&str>) -> Result<String, String> {
-        let all = systems.iter().map(|(id, has_reset)| system(id, *has_reset)).collect();
-        chosen(all, choice).map(|system| system.id).map_err(|error| error.to_string())
+        choose_from(systems, &[], choice)
     }
 
     #[test]
     fn the_only_system_that_can_be_reset_is_meant_whatever_name_is_given() {
         let hgx = [("HGX_Baseboard_0", false), ("System_0", true)];
-        for choice in [None, Some("node1"), Some("HGX_Baseboard_0")] {
+        for choice in [None, Some("node1"), Some("System_0")] {
             assert_eq!(choose(&hgx, choice).unwrap(), "System_0", "{choice:?}");
         }
     }
 
     #[test]
+    fn a_name_of_a_system_that_cannot_be_reset_does_not_choose_another() {
+        let hgx = [("HGX_Baseboard_0", false), ("System_0", true)];
+        let error = choose(&hgx, Some("HGX_Baseboard_0")).unwrap_err();
+        let expected = "/redfish/v1/Systems/HGX_Baseboard_0 cannot be reset";
+        assert!(error.starts_with(expected), "{error}");
+    }
+
+    #[test]
+    fn beside_a_system_that_is_not_there_the_other_one_must_be_named() {
+        let (node0, absent) = ([("Node0", true)], ["/redfish/v1/Systems/Node1"]);
+        assert_eq!(choose_from(&node0, &absent, Some("Node0")).unwrap(), "Node0");
+        assert_eq!(choose_from(&node0, &absent, None).unwrap(), "Node0");
+        for choice in [Some("Node1"), Some("db1")] {
+            let error = choose_from(&node0, &absent, choice).unwrap_err();
+            assert!(error.contains("/redfish/v1/Systems/Node1 (not there)"), "{error}");
+        }
+    }
+
+    #[test]
     fn of_several_systems_one_must_be_chosen_by_a_name_of_its_own() {
-        let nodes = [("Node0", true), ("Node1", true), ("Board", false)];
+        let nodes = [("Node0", true), ("Node1", true)];
         assert_eq!(choose(&nodes, Some("Node1")).unwrap(), "Node1");
         let both = "'Node0' (name 'System'); 'Node1' (name 'System')";
         for (choice, said) in [
             (None, "none was chosen"),
             (Some("node1"), "'node1' is not the name of exactly one"),
             (Some("System"), "'System' is not the name of exactly one"),
-            (Some("Board"), "'Board' is not the name of exactly one"),
         ] {
             let error = choose(&nodes, choice).unwrap_err();
             assert_eq!(error, format!("the service has several systems, and {said}: {both}"));
@@ -507,6 +577,8 @@ mod tests {
     #[test]
     fn without_a_system_that_can_be_reset_there_is_none() {
         assert_eq!(choose(&[], None).unwrap_err(), "the service has no system that can be reset");
+        let error = choose_from(&[], &["/redfish/v1/Systems/1"], Some("db1")).unwrap_err();
+        assert_eq!(error, "the service has no system that can be reset");
         let error = choose(&[("Board", false)], None).unwrap_err();
         assert_eq!(error, "the service has no system that can be reset: 'Board' (name 'System')");
     }

@@ -50,6 +50,19 @@ impl Connection {
         self.admission.is_admitted()
     }
 
+    /// The answer to a question that is asked once, and not for long: for what can be done without.
+    pub(crate) async fn ask_once(
+        &mut self,
+        question: &Question,
+        deadline: Instant,
+    ) -> Result<Answer, Error> {
+        let answer = self.wire.follow(question, self.admission.header(), deadline).await?;
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        Err(Error::Refused { step: question.step, refusal: question.refused(&answer) })
+    }
+
     /// The document at a URL. What is none is asked for again, as other bad answers are.
     pub(crate) async fn read(
         &mut self,
@@ -62,7 +75,7 @@ impl Connection {
         let mut attempts = Attempts::begin();
         loop {
             let answer = self.ask(&question, deadline).await?;
-            if !answer.age().is_zero() {
+            if step == Step::System && !answer.age().is_zero() {
                 return Err(Error::Stale { step, path: path(), age: answer.age() });
             }
             if let Some(document) = answer.document() {
@@ -80,14 +93,6 @@ impl Connection {
         question: &Question,
         deadline: Instant,
     ) -> Result<Answer, Error> {
-        let result = self.ask_until(question, deadline).await;
-        if result.is_ok() {
-            self.patience.note_answer(question.step);
-        }
-        result.map_err(|error| self.patience.explained(question, error, self.policy()))
-    }
-
-    async fn ask_until(&mut self, question: &Question, deadline: Instant) -> Result<Answer, Error> {
         let mut attempts = Attempts::begin();
         loop {
             self.patience.await_permission(question.step, deadline).await?;
@@ -102,7 +107,6 @@ impl Connection {
                 }
                 Err(error) => {
                     log::info!("{}: {error}", self.origin());
-                    self.patience.note_trouble(question, &error, &self.wire.policy);
                     attempts.after(error, question, self.heard, self.policy())?
                 }
             };
@@ -133,9 +137,8 @@ impl Connection {
                 admission.another_way(wire, patience, step, refusal, deadline).await?;
                 Again::Now
             }
-            _ if is_busy(&refusal) => {
-                let error = Error::Refused { step, refusal: refusal.clone() };
-                patience.note_trouble(question, &error, &wire.policy);
+            // What must not be done twice is for the caller to repeat, unless the service says that it is to blame for it.
+            status if is_busy(&refusal) && (question.repeatable || status.is_client_error()) => {
                 patience.after_busy(step, refusal, &wire.policy)
             }
             StatusCode::INTERNAL_SERVER_ERROR

@@ -4,7 +4,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use crate::tls::{TlsFailure, TlsSetupError};
-use crate::{Message, OriginError};
+use crate::{Message, OriginError, PowerState};
 
 /// Why something was not done. Each message is one line; what the service said is escaped in it.
 #[derive(Debug, thiserror::Error)]
@@ -141,9 +141,17 @@ pub enum Error {
         /// Those that it offers.
         offered: Vec<String>,
     },
-    /// The button was pressed before, and once more may undo it.
-    #[error("the power button was pressed before, and is not pressed twice")]
-    PressedBefore,
+    /// The power button undoes what is under way, so it is pressed once at most, and only in the other state.
+    #[error(
+        "the power button is not pressed: power is {state}{}",
+        if *.was_pressed { ", and it was pressed before" } else { "" }
+    )]
+    NotPressed {
+        /// The power state.
+        state: PowerState,
+        /// Whether it was pressed before for the same purpose.
+        was_pressed: bool,
+    },
     /// The service took the reset, and failed to carry it out.
     #[error("{}: the service's task ended as {}{}", Step::Task, .state.escape_debug(), told(.messages))]
     TaskFailed {
@@ -182,13 +190,13 @@ pub enum ExchangeFailure {
     #[error("no connection: {0}")]
     NotConnected(String),
     /// No connection came about in time.
-    #[error("timed out after {} s without a connection", .0.as_secs())]
+    #[error("timed out after {} s without a connection", seconds(*.0))]
     ConnectTimedOut(Duration),
     /// There is no TLS with what is there.
     #[error("{0}")]
     Tls(#[from] TlsFailure),
     /// The connection stood, and no whole answer came in time.
-    #[error("timed out after {} s without a whole answer", .0.as_secs())]
+    #[error("timed out after {} s without a whole answer", seconds(*.0))]
     TimedOut(Duration),
     /// The connection broke before there was a whole answer.
     #[error("the connection was closed before there was a whole answer ({0})")]
@@ -256,6 +264,11 @@ impl ExchangeFailure {
     pub fn is_before_request(&self) -> bool {
         matches!(self, Self::NotConnected(_) | Self::ConnectTimedOut(_) | Self::Tls(_))
     }
+}
+
+/// To the nearest one.
+fn seconds(time: Duration) -> u64 {
+    time.saturating_add(Duration::from_millis(500)).as_secs()
 }
 
 fn told(messages: &[Message]) -> String {

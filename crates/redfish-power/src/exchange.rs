@@ -1,12 +1,15 @@
 //! One request and its answer, in a bounded time.
 
+use std::collections::BTreeMap;
 use std::error::Error as StdError;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
+use zeroize::Zeroizing;
 
 use crate::address::Address;
 use crate::document;
@@ -28,9 +31,12 @@ pub(crate) struct Request {
     /// Who asks: `Authorization` or `X-Auth-Token`.
     pub(crate) credentials: Option<(HeaderName, HeaderValue)>,
     pub(crate) if_match: Option<HeaderValue>,
-    /// JSON.
-    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) body: Option<Body>,
 }
+
+/// A JSON object to be sent. It may hold a password: it is wiped when dropped, and not shown.
+#[derive(Clone)]
+pub(crate) struct Body(Zeroizing<Vec<u8>>);
 
 /// A whole answer, whatever its status.
 #[derive(Debug)]
@@ -82,7 +88,7 @@ async fn sent(
         builder = builder.header(header::IF_MATCH, etag);
     }
     if let Some(body) = request.body {
-        builder = builder.header(header::CONTENT_TYPE, "application/json").body(body);
+        builder = builder.header(header::CONTENT_TYPE, "application/json").body(body.0.to_vec());
     }
     let response = builder.send().await.map_err(|error| failure(&error))?;
     if let Some(from) = response.remote_addr() {
@@ -143,6 +149,27 @@ fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'stati
     std::iter::successors(Some(outermost), |error| (**error).source())
 }
 
+impl Body {
+    /// An object of these members.
+    pub(crate) fn new(members: &[(&str, &str)]) -> Self {
+        let members: BTreeMap<_, _> = members.iter().copied().collect();
+        // Room for all of it from the beginning, escapes included, so that growing leaves no copy behind.
+        let length: usize =
+            members.iter().map(|(name, value)| name.len() + 6 * value.len() + 6).sum();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(length + 2));
+        // Text is always JSON, and memory takes whatever is written to it.
+        let written = serde_json::to_writer(&mut *bytes, &members);
+        debug_assert!(written.is_ok());
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
 impl Answer {
     /// The document in it, if it is one.
     pub(crate) fn document(&self) -> Option<Value> {
@@ -161,8 +188,14 @@ impl Answer {
             return Some(Duration::from_secs(seconds.into()));
         }
         let date = httpdate::parse_http_date(text).ok()?;
-        let now = self.header(&header::DATE).and_then(|date| httpdate::parse_http_date(date).ok());
-        date.duration_since(now.unwrap_or_else(SystemTime::now)).ok()
+        let now = self.date().map_or_else(SystemTime::now, |now| SystemTime::UNIX_EPOCH + now);
+        date.duration_since(now).ok()
+    }
+
+    /// When the service says that it answered (RFC 9110 §6.6.1), since the beginning of 1970.
+    pub(crate) fn date(&self) -> Option<Duration> {
+        let date = httpdate::parse_http_date(self.header(&header::DATE)?).ok()?;
+        date.duration_since(SystemTime::UNIX_EPOCH).ok()
     }
 
     /// How long the answer lay in a cache (RFC 9111 §5.1); no time if it did not.
@@ -214,6 +247,14 @@ mod tests {
         let past = answer(&[("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")]);
         assert_eq!(past.retry_after(), None);
         assert_eq!(answer(&[]).retry_after(), None);
+    }
+
+    #[test]
+    fn what_is_sent_is_json_and_not_shown() {
+        let body = Body::new(&[("UserName", "ü"), ("Password", "a\"b\\\n")]);
+        let document: Value = serde_json::from_slice(&body.0).unwrap();
+        assert_eq!(document, serde_json::json!({"UserName": "ü", "Password": "a\"b\\\n"}));
+        assert_eq!(format!("{body:?}"), format!("{} bytes", body.0.len()));
     }
 
     #[test]

@@ -6,10 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
 use reqwest::header::{self, HeaderName, HeaderValue};
-use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::exchange::Answer;
+use crate::exchange::{Answer, Body};
 use crate::origin::Origin;
 
 const X_AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
@@ -28,8 +27,8 @@ impl Credentials {
     }
 
     /// The body that opens a session.
-    pub(crate) fn body(&self) -> Vec<u8> {
-        json!({"UserName": self.username, "Password": *self.password}).to_string().into_bytes()
+    pub(crate) fn body(&self) -> Body {
+        Body::new(&[("UserName", &self.username), ("Password", &self.password)])
     }
 
     fn joined(&self) -> Zeroizing<String> {
@@ -117,7 +116,7 @@ impl Session {
         let link = answer
             .header(&header::LOCATION)
             .or_else(|| document.as_ref()?.get("@odata.id")?.as_str());
-        let url = link.and_then(|link| origin.resolve(asked, link).ok());
+        let url = link.and_then(|link| origin.here(asked, link));
         Some(Self { token, url })
     }
 }

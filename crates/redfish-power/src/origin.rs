@@ -68,6 +68,12 @@ impl Origin {
         }
     }
 
+    /// The resource that a link names at this origin, whatever host it is written with: services know themselves by other
+    /// names than their users do. The request stays here.
+    pub(crate) fn here(&self, from: &Url, link: &str) -> Option<Url> {
+        from.join(link).ok().filter(|url| url.has_host()).map(|url| self.with_path_of(&url))
+    }
+
     /// The resource with this path.
     pub(crate) fn at(&self, path: &str) -> Result<Url, Elsewhere> {
         self.resolve(&self.base, path)
@@ -148,6 +154,16 @@ mod tests {
             assert_eq!(origin().resolve(&from, link).unwrap_err().link, link);
             assert_eq!(origin().redirected(&from, link).unwrap_err().link, link);
         }
+    }
+
+    #[test]
+    fn what_a_service_names_of_its_own_is_here_whatever_host_it_writes() {
+        let from = origin().at("/redfish/v1/SessionService/Sessions").unwrap();
+        for link in ["/a/7", "https://10.1.2.3/a/7", "http://bmc1/a/7", "../../../a/7"] {
+            let url = origin().here(&from, link).unwrap();
+            assert_eq!(url.as_str(), "https://bmc1:8443/a/7", "{link}");
+        }
+        assert!(origin().here(&from, "mailto:a@b").is_none());
     }
 
     #[test]

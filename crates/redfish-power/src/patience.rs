@@ -9,6 +9,9 @@ use crate::error::{ExchangeFailure, Refusal};
 use crate::wire::Question;
 use crate::{Error, RetryPolicy, Step};
 
+/// In less time there need not even be a connection.
+const WORTH_ASKING: Duration = Duration::from_millis(200);
+
 /// How to ask again.
 pub(crate) enum Again {
     /// At once: something has changed.
@@ -28,15 +31,16 @@ pub(crate) struct Attempts {
 #[derive(Default)]
 pub(crate) struct Patience {
     told_to_wait: Option<(Instant, Box<Refusal>)>,
-    /// What went wrong last with a reading, and was not mended since.
-    trouble: Option<Error>,
 }
 
 impl Again {
     pub(crate) async fn pause(self, deadline: Instant) -> Result<(), Error> {
         match self {
             Self::Now => Ok(()),
-            Self::Later(pause, error) if Instant::now() + pause >= deadline => Err(error),
+            // What went wrong tells more than an attempt that is cut short.
+            Self::Later(pause, error) if Instant::now() + pause + WORTH_ASKING >= deadline => {
+                Err(error)
+            }
             Self::Later(pause, _) => {
                 sleep(pause).await;
                 Ok(())
@@ -68,7 +72,9 @@ impl Attempts {
             }
             _ if !question.repeatable => Err(error),
             // The wait was long enough to have been the pause.
-            ExchangeFailure::TimedOut(_) => Ok(Again::Later(Duration::ZERO, error)),
+            ExchangeFailure::TimedOut(_) if question.is_reading() => {
+                Ok(Again::Later(Duration::ZERO, error))
+            }
             // It may have been closed for being idle, just when it was used again.
             ExchangeFailure::Closed(_) if self.closed_connections == 0 => {
                 self.closed_connections += 1;
@@ -112,36 +118,6 @@ impl Patience {
         }
     }
 
-    /// Something went wrong.
-    pub(crate) fn note_trouble(
-        &mut self,
-        question: &Question,
-        error: &Error,
-        policy: &RetryPolicy,
-    ) {
-        if question.is_reading() && !is_cut_short(error, policy) {
-            self.trouble = copy(error);
-        }
-    }
-
-    /// A question of this step was answered well.
-    pub(crate) fn note_answer(&mut self, step: Step) {
-        self.trouble.take_if(|trouble| step_of(trouble) == Some(step));
-    }
-
-    /// What to tell of an attempt that failed: if the deadline cut it short when it had hardly begun, what went wrong before
-    /// tells more.
-    pub(crate) fn explained(
-        &self,
-        question: &Question,
-        error: Error,
-        policy: &RetryPolicy,
-    ) -> Error {
-        let trouble = || self.trouble.as_ref().and_then(copy);
-        let is_worth_it = question.is_reading() && is_cut_short(&error, policy);
-        is_worth_it.then(trouble).flatten().unwrap_or(error)
-    }
-
     /// Leaves the service alone for as long as it wants. Where that is longer than there is time, it is not asked.
     pub(crate) async fn await_permission(
         &mut self,
@@ -156,35 +132,6 @@ impl Patience {
         sleep_until(*until).await;
         self.told_to_wait = None;
         Ok(())
-    }
-}
-
-/// Whether there was no answer in so short a time that there need not even have been a connection.
-fn is_cut_short(error: &Error, policy: &RetryPolicy) -> bool {
-    let enough = policy.silence + policy.pause;
-    match error {
-        Error::NoAnswer { failure: ExchangeFailure::TimedOut(took), .. } => *took < enough,
-        _ => false,
-    }
-}
-
-/// The same error, if it is one of an exchange.
-fn copy(error: &Error) -> Option<Error> {
-    Some(match error {
-        Error::NoAnswer { step, failure } => {
-            Error::NoAnswer { step: *step, failure: failure.clone() }
-        }
-        Error::Refused { step, refusal } => {
-            Error::Refused { step: *step, refusal: refusal.clone() }
-        }
-        _ => return None,
-    })
-}
-
-fn step_of(error: &Error) -> Option<Step> {
-    match error {
-        Error::NoAnswer { step, .. } | Error::Refused { step, .. } => Some(*step),
-        _ => None,
     }
 }
 

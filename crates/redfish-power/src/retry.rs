@@ -20,6 +20,9 @@ pub struct RetryPolicy {
     /// How often a question is asked that is answered with an internal error, or badly. 3, as other clients do: BMCs answer so
     /// while they start, and more will not help.
     pub bad_answers: u32,
+    /// How long the types of reset are waited for that stand in a document of their own. 2 s: the first type is what nearly
+    /// all systems take, and it is better to send it than to wait.
+    pub action_info: Duration,
     /// How long a reset's task is followed before the power state is looked at instead. 5 s: it is followed only for what
     /// it says when it fails.
     pub task: Duration,
@@ -35,6 +38,7 @@ impl Default for RetryPolicy {
             answer_most: Duration::from_secs(60),
             pause: Duration::from_secs(1),
             bad_answers: 3,
+            action_info: Duration::from_secs(2),
             task: Duration::from_secs(5),
             task_pause: Duration::from_millis(500),
         }

@@ -1,12 +1,12 @@
 //! One question and its answer, redirections followed.
 
 use reqwest::header::{self, HeaderName, HeaderValue};
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Method, Url};
 use tokio::time::Instant;
 
 use crate::address::Address;
 use crate::error::{ExchangeFailure, Refusal};
-use crate::exchange::{Answer, Request, exchange};
+use crate::exchange::{Answer, Body, Request, exchange};
 use crate::origin::{Elsewhere, Origin};
 use crate::{Error, RetryPolicy, Step};
 
@@ -19,8 +19,7 @@ pub(crate) struct Question {
     pub(crate) step: Step,
     pub(crate) method: Method,
     pub(crate) url: Url,
-    /// JSON.
-    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) body: Option<Body>,
     pub(crate) if_match: Option<HeaderValue>,
     /// Whether it may be asked again when nobody knows whether it arrived.
     pub(crate) repeatable: bool,
@@ -52,8 +51,8 @@ impl Question {
 }
 
 impl Wire {
-    /// Asks once, and follows redirections, each with the same method, body and credentials, to this origin only. Only "see
-    /// other" changes the method (RFC 9110 §15.4.4).
+    /// Asks once, and follows redirections, each with the same method, body and credentials, to this origin only. "See other"
+    /// (RFC 9110 §15.4.4) would be another question, and is followed only from one.
     pub(crate) async fn follow(
         &self,
         question: &Question,
@@ -73,23 +72,22 @@ impl Wire {
             let answer = exchange(&self.http, &self.address, request.clone(), until)
                 .await
                 .map_err(|failure| no_answer(step, failure))?;
-            let Some(location) = redirection(&answer) else { return Ok(answer) };
+            let Some(location) = redirection(&answer, question) else { return Ok(answer) };
             let from = request.url.path();
             log::debug!("{} leads to {}", from.escape_debug(), location.escape_debug());
             let to = self.origin.redirected(&request.url, location);
             request.url = to.map_err(|elsewhere| leads_away(step, from, elsewhere))?;
-            if answer.status == StatusCode::SEE_OTHER {
-                request.method = Method::GET;
-                request.body = None;
-            }
         }
         Err(Error::Redirects { step, path: question.url.path().to_owned() })
     }
 }
 
-/// Where the answer leads, if it is a redirection.
-fn redirection(answer: &Answer) -> Option<&str> {
-    let is_redirection = matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308);
+/// Where the answer leads, if it is a redirection of this question.
+fn redirection<'a>(answer: &'a Answer, question: &Question) -> Option<&'a str> {
+    let is_redirection = match answer.status.as_u16() {
+        303 => question.is_reading(),
+        status => matches!(status, 301 | 302 | 307 | 308),
+    };
     is_redirection.then(|| answer.header(&header::LOCATION)).flatten()
 }
 

@@ -133,7 +133,7 @@ async fn first_reading(
                 log::info!("{}: power is {}", device.address(), reading.state());
                 return Ok(reading);
             }
-            Err(error) if error.kind() == ErrorKind::Busy && Instant::now() < deadline => {
+            Err(error) if error.kind() == ErrorKind::Busy && Instant::now() + pause < deadline => {
                 log::info!("{}: {error}; asking again", device.address());
                 sleep(pause).await;
                 pause = (pause * 3 / 2).min(LONGEST_PAUSE);

@@ -1,6 +1,8 @@
 //! How an answer goes out, where a fault is about that.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use httpdate::fmt_http_date;
 
 use super::message::{self, Message};
 use super::quirks::with_slash;
@@ -58,11 +60,13 @@ pub(crate) enum End {
 impl Service {
     pub(super) fn reply(
         &self,
+        now: Instant,
         request: &Request,
         mut response: Response,
         fault: Option<Misanswer>,
     ) -> Reply {
         response.headers.push(("OData-Version".to_owned(), "4.0".to_owned()));
+        response.headers.push(("Date".to_owned(), fmt_http_date(self.clock(now))));
         response.headers.push(("Cache-Control".to_owned(), "no-store".to_owned()));
         let without_close_notify = self.has(Quirk::NoCloseNotify);
         let mut delivery = Delivery {

@@ -241,9 +241,13 @@ impl Service {
 
     /// An instant as people and DSP0266, "Date-time values", have it.
     pub(super) fn date(&self, at: Instant) -> String {
+        humantime::format_rfc3339_seconds(self.clock(at)).to_string()
+    }
+
+    /// What the service's clock shows.
+    pub(super) fn clock(&self, at: Instant) -> SystemTime {
         let since_start = at.saturating_duration_since(self.started);
-        let date = self.start_date.checked_add(since_start).unwrap_or(SystemTime::UNIX_EPOCH);
-        humantime::format_rfc3339_seconds(date).to_string()
+        self.start_date.checked_add(since_start).unwrap_or(SystemTime::UNIX_EPOCH)
     }
 }
 

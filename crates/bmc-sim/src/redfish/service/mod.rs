@@ -94,7 +94,7 @@ impl Service {
             Some(response) => response,
             None => self.answer(now, request, &resource).unwrap_or_else(|refusal| *refusal),
         };
-        self.reply(request, self.as_vendors_write(response), fault)
+        self.reply(now, request, self.as_vendors_write(response), fault)
     }
 
     fn answer(

@@ -27,7 +27,7 @@ pub(super) fn kind(error: &Error, is_admitted: bool) -> ErrorKind {
         Error::TaskFailed { .. } | Error::Refused { step: Step::Task, .. } => ErrorKind::Busy,
         Error::Refused { step, refusal } => kind_of_refusal(*step, refusal, is_admitted),
         Error::ResetNotOffered { .. } | Error::NoReset { .. } => ErrorKind::Unsupported,
-        Error::PressedBefore => ErrorKind::PresentState,
+        Error::NotPressed { .. } => ErrorKind::PresentState,
         _ => ErrorKind::Refused,
     }
 }
@@ -44,6 +44,7 @@ fn kind_of_refusal(step: Step, refusal: &Refusal, is_admitted: bool) -> ErrorKin
         500..=599 if step == Step::Reset && refusal.status != 501 => ErrorKind::Busy,
         401 | 403 if !is_admitted => ErrorKind::Denied,
         405 | 501 => ErrorKind::Unsupported,
+        _ if refusal.says("SYS518") => ErrorKind::Busy,
         409 => ErrorKind::PresentState,
         400..=499 if says_present_state(refusal) => ErrorKind::PresentState,
         _ => ErrorKind::Refused,
@@ -100,6 +101,8 @@ fn name_of_failure(failure: &ExchangeFailure) -> &'static str {
 
 fn name_of_refusal(step: Step, refusal: &Refusal) -> Option<&'static str> {
     Some(match refusal.status {
+        300..=399 => "redirected",
+        _ if refusal.says("SYS518") => "BMC busy",
         401 => "wrong credentials",
         403 if refusal.says("PasswordChangeRequired") => "password to be changed",
         403 => "privilege too low",
@@ -124,7 +127,9 @@ pub(super) fn advice(error: &Error) -> Option<&'static str> {
         Error::Refused { step: Step::Task, .. } => "see the BMC's log",
         Error::Refused { step, refusal } => return advice_on_refusal(*step, refusal),
         Error::NotJson { .. } => "check ip, ipport, redfish_uri and systems_uri",
-        Error::Elsewhere { .. } => "give that place with ip and ipport, if it is the BMC",
+        Error::Elsewhere { .. } => {
+            "if the BMC calls itself so, use that name or address as ip; or give systems_uri"
+        }
         Error::Redirects { .. } => "check redfish_uri and systems_uri",
         Error::NoSystem { .. } => "check systems_uri, and the BMC's firmware",
         Error::SeveralSystems { .. } => "choose one with plug, or its path with systems_uri",
@@ -177,6 +182,7 @@ fn advice_on_tls(failure: &TlsFailure) -> Option<&'static str> {
 
 fn advice_on_refusal(step: Step, refusal: &Refusal) -> Option<&'static str> {
     Some(match refusal.status {
+        _ if refusal.says("SYS518") => "try again in a minute",
         401 => "check username and password, and whether the user may use Redfish",
         403 if refusal.says("PasswordChangeRequired") => {
             "log in to the BMC once and change the password"

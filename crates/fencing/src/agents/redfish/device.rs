@@ -16,8 +16,12 @@ use crate::{
 
 /// How long a command may go unanswered before the power state is looked at: the command may have arrived.
 const COMMAND_ANSWERED_AFTER: Duration = Duration::from_secs(10);
-/// The same for a power cycle. While it is waited for nobody watches.
-const CYCLE_ANSWERED_AFTER: Duration = Duration::from_secs(3);
+/// The same for a power cycle. While it is waited for nobody watches; but one that seems lost is sent again.
+const CYCLE_ANSWERED_AFTER: Duration = Duration::from_secs(5);
+/// How much older than the command a restart may be by the BMC's clock: it writes whole seconds.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
+/// The least time for one reading.
+const LEAST_READING: Duration = Duration::from_secs(20);
 /// How long the end of a session may take.
 const CLOSED_AFTER: Duration = Duration::from_secs(5);
 
@@ -34,6 +38,8 @@ pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError>
         origin,
         client,
         graceful_off: config.is_set("graceful_off"),
+        reading_limit: reading_limit(config),
+        cycled: false,
         proxy: proxy(environment),
     }))
 }
@@ -43,6 +49,10 @@ struct System {
     origin: Origin,
     client: Client,
     graceful_off: bool,
+    /// How long one reading may take, however late its deadline is.
+    reading_limit: Duration,
+    /// Whether a power cycle was asked for.
+    cycled: bool,
     /// The variable of the environment that names a proxy. It may be the proxy that does not answer.
     proxy: Option<&'static str>,
 }
@@ -54,6 +64,7 @@ impl Device for System {
     }
 
     async fn power_state(&mut self, deadline: Instant) -> Result<PowerState, DeviceError> {
+        let deadline = deadline.min(Instant::now() + self.reading_limit);
         let state =
             self.client.power_state(deadline).await.map_err(|error| self.explained(error))?;
         Ok(match state {
@@ -75,6 +86,7 @@ impl Device for System {
     }
 
     async fn cycle(&mut self, deadline: Instant) -> Result<(), DeviceError> {
+        self.cycled = true;
         self.reset(Purpose::Cycle, deadline, CYCLE_ANSWERED_AFTER).await
     }
 
@@ -89,6 +101,11 @@ impl Device for System {
             let reason = "the system does not tell when it was last reset";
             DeviceError::new(ErrorKind::Unsupported, reason)
         })?;
+        let is_before_reset = |taken_at| time.since_1970 + CLOCK_TOLERANCE < taken_at;
+        if self.cycled && self.client.reset_taken_at().is_none_or(is_before_reset) {
+            let reason = "by the BMC's clock the last reset was not after the command";
+            return Err(DeviceError::new(ErrorKind::Unsupported, reason));
+        }
         Ok(RestartMark::Time { text: time.text, since_1970: time.since_1970 })
     }
 
@@ -120,6 +137,12 @@ impl System {
         let proxy = proxy.map(|name| format!(" (the environment has {name})")).unwrap_or_default();
         DeviceError::new(kind, format!("{name}{error}{proxy}{advice}"))
     }
+}
+
+/// As long as the user gives power to be seen, or its default: without a time-out one dead connection must not take all the
+/// time that the caller has.
+fn reading_limit(config: &AgentConfig) -> Duration {
+    config.seconds("power_timeout").unwrap_or_default().max(LEAST_READING)
 }
 
 fn is_before_request(error: &Error) -> bool {
