@@ -344,10 +344,6 @@ fn value_cases() -> Vec<Case> {
             "retry_on=0",
             "action=on",
         ]),
-        on("power_timeout counts seconds")
-            .setup(with(slow))
-            .lines(&["power_timeout=2", "stonith_status_sleep=0", "action=off"])
-            .differs("power_timeout", (1, "", "off"), POWERED_OFF),
         on("verbose_level=7").lines(&["verbose_level=7", "action=status"]),
         off("diag of a machine that is off").lines(&["action=diag"]),
         on("diag with retry_on=0").lines(&["action=diag", "retry_on=0"]),
