@@ -36,9 +36,11 @@ fn hanging() -> Vec<Case> {
         (Place::Body(20), "in the body of every answer"),
     ] {
         let service = format!("hangs {words}");
-        cases.push(answers(service, every(Requests::All, hang(place))).impatient().fails(
-            "BMC hangs: reading the service root: timed out after 2 s without a whole answer",
-        ));
+        cases.push(
+            answers(service, every(Requests::All, hang(place)))
+                .impatient()
+                .fails("BMC hangs: reading the service root: timed out after"),
+        );
     }
     cases.extend([
         answers(
@@ -87,9 +89,7 @@ fn slow() -> Vec<Case> {
     vec![
         answers("sends each answer a byte in 50 ms", every(Requests::All, drip(50)))
             .impatient()
-            .fails(
-                "BMC hangs: reading the service root: timed out after 2 s without a whole answer",
-            ),
+            .fails("BMC hangs: reading the service root: timed out after"),
         answers("sends each state after the reset a byte in 50 ms", polls(drip(50)))
             .impatient()
             .fails("timed out waiting to power OFF: the last attempt failed (BMC hangs")

@@ -25,11 +25,11 @@ fn in_vain() -> Vec<Case> {
     vec![
         connection("accepts connections, and says nothing", ConnectionFault::HangInAccept)
             .impatient()
-            .fails("BMC silent: reading the service root: timed out after 1 s without a connection")
+            .fails("BMC silent: reading the service root: timed out after")
             .within(4),
         connection("hangs in the TLS handshake", ConnectionFault::HangInHandshake)
             .impatient()
-            .fails("BMC silent: reading the service root: timed out after 1 s without a connection")
+            .fails("BMC silent: reading the service root: timed out after")
             .within(4),
         connection("closes connections at once", ConnectionFault::CloseInAccept)
             .impatient()
