@@ -4,14 +4,10 @@
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use bmc_sim::Power;
-use bmc_sim::redfish::RedfishEventKind;
 
-use crate::support::agent::Agent;
 use crate::support::page;
-use crate::support::redfish_sim::RedfishSim;
 use case::{Case, Group};
 
 mod answers;
@@ -58,24 +54,6 @@ fn what_comes_of_redfish_services_with_faults_and_quirks() {
     assert!(wrong.is_empty(), "{}\n{} cases", wrong.join("\n"), wrong.len());
     page::leave("redfish.md", &table);
     page::expect("docs/redfish.md", &table);
-}
-
-#[test]
-fn a_signal_leaves_no_session() {
-    for signal in ["TERM", "INT"] {
-        let sim = RedfishSim::start_at("127.0.0.1:0", |config| {
-            config.basic = false;
-            config.faults.ignore_resets = true;
-        });
-        let agent = Agent::at(env!("CARGO_BIN_EXE_fence_redfish")).lines(sim.lines());
-        let running = agent.lines(["action=off"]).start();
-        sim.wait_for(|event| matches!(event, RedfishEventKind::ResetLost { .. }));
-        running.signal(signal);
-        let run = running.finish();
-        assert!(run.code == Some(1) && run.stdout.is_empty(), "{run:?}");
-        assert_eq!(sim.counts().sessions_open, 0);
-        assert!(run.took < Duration::from_secs(5), "{run:?}");
-    }
 }
 
 /// Runs all of them, some at the same time; only those that have this word, if there is one.
