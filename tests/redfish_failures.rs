@@ -221,8 +221,8 @@ fn failures() -> Vec<Failure> {
             |config| misanswer(config, Requests::All, elsewhere()),
             &[],
             "unable to read the power state: redirected: reading the service root: /redfish/v1 leads to \
-             another place, 'https://bmc.example/redfish/v1', where credentials are not sent; give that \
-             place with ip and ipport, if it is the BMC",
+             another place, 'https://bmc.example/redfish/v1', where credentials are not sent; if \
+             the BMC calls itself so, use that name or address as ip; or give systems_uri",
         ),
         failure(
             "redirected",

@@ -118,7 +118,14 @@ fn offered() -> Vec<Case> {
             config.systems.push(RedfishSystem::new("2"));
             let gone = AnswerFault::every(Requests::Path("/redfish/v1/Systems/2".into()), status(404));
             config.faults.answers.push(gone);
-        }),
+        })
+        .fails("none was chosen: '1'"),
+        case("has a system in its list that is not there", |config| {
+            config.systems.push(RedfishSystem::new("2"));
+            let gone = AnswerFault::every(Requests::Path("/redfish/v1/Systems/2".into()), status(404));
+            config.faults.answers.push(gone);
+        })
+        .with(&["plug=1"]),
         case("has a system in its list that is not there", |config| {
             config.systems.push(RedfishSystem::new("2"));
             let gone = AnswerFault::every(Requests::Path("/redfish/v1/Systems/2".into()), status(404));

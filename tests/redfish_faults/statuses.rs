@@ -122,7 +122,7 @@ fn after_the_reset() -> Vec<Case> {
             answers("answers 401 for the system once after the reset", [AnswerFault::next(1, Requests::SystemGets, status(401)).after(1)]),
             answers("answers 401 for the system after the reset", [AnswerFault::every(Requests::SystemGets, status(401)).after(1)])
                 .impatient()
-                .fails("timed out waiting to power OFF: the last attempt failed (wrong credentials: reading the system")
+                .fails("the power state is not known after the power off command: wrong credentials: reading the system")
                 .machine(Power::Off),
         ])
         .collect()

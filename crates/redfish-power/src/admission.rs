@@ -17,6 +17,8 @@ use crate::{Error, Step};
 
 /// More sessions than these in one operation would fill the service's table.
 const MOST_SESSIONS: usize = 3;
+/// So often credentials are given again that were good before: more could lock the user out.
+const MOST_REFUSALS: u32 = 3;
 /// Where sessions are opened if the service root cannot be read (DSP0266, "Session management").
 const SESSIONS: &str = "/redfish/v1/SessionService/Sessions";
 /// What a service says when it has no session left (DSP0268, base message registry).
@@ -32,6 +34,8 @@ pub(crate) struct Admission {
     way: Way,
     /// Whether the service has taken the credentials, in the way that they are given now.
     admitted: bool,
+    /// How often they were refused since they were last taken.
+    refusals: u32,
     /// Whether a session was tried although Basic had been taken.
     has_tried_session: bool,
     /// A session that is being opened.
@@ -47,6 +51,7 @@ impl Admission {
             credentials,
             way: Way::Basic(Encoding::Utf8),
             admitted: false,
+            refusals: 0,
             has_tried_session: false,
             opening: None,
             sessions: Vec::new(),
@@ -62,9 +67,13 @@ impl Admission {
         self.admitted
     }
 
-    /// A question was answered. The service root is open to everybody.
+    /// A question was answered. The service root is open to everybody, and at some services the list of systems is.
     pub(crate) fn note_answer(&mut self, step: Step) {
-        self.admitted |= step != Step::ServiceRoot;
+        let is_open = matches!(step, Step::ServiceRoot | Step::Systems);
+        self.admitted |= !is_open;
+        if !is_open {
+            self.refusals = 0;
+        }
     }
 
     /// After a 401: says who asks in another way, if there is one left.
@@ -79,6 +88,10 @@ impl Admission {
         match &self.way {
             // The same words were good a moment ago: it is not the password. Some services want a session for a reset.
             Way::Basic(_) if self.admitted => {
+                self.refusals += 1;
+                if self.refusals > MOST_REFUSALS {
+                    return Err(Error::Unauthorized { step, refusal });
+                }
                 if step != Step::Reset || std::mem::replace(&mut self.has_tried_session, true) {
                     return Err(Error::Refused { step, refusal });
                 }
@@ -232,10 +245,12 @@ fn after_refusal(
     let (step, refusal) = (question.step, question.refused(answer));
     log::info!("{}: {step}: {refusal}", wire.origin);
     match refusal.status {
+        // Whatever else it says: each try may count for a lock-out.
+        401 => Err(Error::Unauthorized { step, refusal }),
         _ if is_busy(&refusal) || refusal.says(TABLE_FULL) => {
             Ok(patience.after_busy(step, refusal, &wire.policy))
         }
-        400 | 401 | 403 => Err(Error::Unauthorized { step, refusal }),
+        400 | 403 => Err(Error::Unauthorized { step, refusal }),
         500 | 502 | 504 => {
             attempts.after_bad_answer(Error::Refused { step, refusal }, question, &wire.policy)
         }

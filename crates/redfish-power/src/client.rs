@@ -14,14 +14,18 @@ use crate::exchange::{Answer, Body};
 use crate::login::Credentials;
 use crate::message::Message;
 use crate::origin::Origin;
-use crate::system::{ComputerSystem, PowerState, Purpose, ResetType, allowable_of_action_info};
+use crate::system::{
+    ComputerSystem, PowerState, Purpose, ResetType, YEAR_2000, allowable_of_action_info,
+};
 use crate::tls::{self, Verification};
 use crate::wire::{Question, Wire, leads_away};
 use crate::{Error, RetryPolicy, Step};
 
+/// How far a time of a reset may be off: both it and the date of an answer are in whole seconds.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
 /// More pages, or more systems, are in no machine.
 const MOST_PAGES: usize = 64;
-const MOST_SYSTEMS: usize = 1024;
+const MOST_SYSTEMS: usize = 256;
 /// How long after a press of the power button off is not believed: a press that came when the machine was just going off
 /// by itself switches it on again.
 const BUTTON_SETTLES: Duration = Duration::from_secs(4);
@@ -64,6 +68,7 @@ pub struct Client {
     /// When the power button was pressed, and what for.
     pressed: Option<(Instant, Purpose)>,
     reset_taken_at: Option<Duration>,
+    read_at: Option<Duration>,
 }
 
 impl Client {
@@ -104,6 +109,7 @@ impl Client {
             allowable: None,
             pressed: None,
             reset_taken_at: None,
+            read_at: None,
         })
     }
 
@@ -145,10 +151,15 @@ impl Client {
             return Err(no_reset(&system));
         }
         let first = self.first.get_or_insert_with(|| system.clone());
+        if system.id.is_empty() && !first.id.is_empty() {
+            // It is nobody's, rather than another's.
+            return Err(Error::Missing { step: Step::System, path: system.path, what: "Id" });
+        }
         if !first.may_be(&system) {
             let (before, now) = (first.to_string(), system.to_string());
             return Err(Error::AnotherSystem { before, now });
         }
+        first.learn(&system);
         Ok(self.last.insert(system))
     }
 
@@ -216,10 +227,19 @@ impl Client {
         }
     }
 
-    /// When the service says that it took the last reset (the `Date` of its answer), since the beginning of 1970.
+    /// Whether the system says that it was last reset after the service took the last reset, by the service's own clock (the
+    /// `Date` of its answers), and not later than now. A service without a clock that is set proves nothing.
     #[must_use]
-    pub fn reset_taken_at(&self) -> Option<Duration> {
-        self.reset_taken_at
+    pub fn was_reset_since(&self) -> bool {
+        let last_reset = self.last.as_ref().and_then(|system| system.last_reset_time.as_ref());
+        let (Some(reset), Some(taken_at), Some(read_at)) =
+            (last_reset, self.reset_taken_at, self.read_at)
+        else {
+            return false;
+        };
+        let least = taken_at.saturating_sub(CLOCK_TOLERANCE);
+        let most = read_at.saturating_add(CLOCK_TOLERANCE);
+        taken_at >= YEAR_2000 && (least..=most).contains(&reset.since_1970)
     }
 
     /// Gives back a session, if there is one.
@@ -236,6 +256,7 @@ impl Client {
         let path = path_of(&url);
         let (answer, document) = self.connection.read(Step::System, url, deadline).await?;
         let etag = answer.header(&header::ETAG).map(str::to_owned);
+        self.read_at = answer.date();
         Ok(ComputerSystem::of(&path, etag, &document))
     }
 
@@ -461,7 +482,7 @@ impl Listed {
         if let Some(other) = others.iter().find(|system| is_meant(system)) {
             return Err(no_reset(other));
         }
-        let is_only_one = candidates.len() == 1 && (absent.is_empty() || choice.is_none());
+        let is_only_one = candidates.len() == 1 && absent.is_empty();
         let mut shown = shown(&candidates);
         if !is_only_one {
             candidates.retain(is_meant);
@@ -552,8 +573,7 @@ mod tests {
     fn beside_a_system_that_is_not_there_the_other_one_must_be_named() {
         let (node0, absent) = ([("Node0", true)], ["/redfish/v1/Systems/Node1"]);
         assert_eq!(choose_from(&node0, &absent, Some("Node0")).unwrap(), "Node0");
-        assert_eq!(choose_from(&node0, &absent, None).unwrap(), "Node0");
-        for choice in [Some("Node1"), Some("db1")] {
+        for choice in [None, Some("Node1"), Some("db1")] {
             let error = choose_from(&node0, &absent, choice).unwrap_err();
             assert!(error.contains("/redfish/v1/Systems/Node1 (not there)"), "{error}");
         }

@@ -75,10 +75,12 @@ impl Connection {
         let mut attempts = Attempts::begin();
         loop {
             let answer = self.ask(&question, deadline).await?;
-            if step == Step::System && !answer.age().is_zero() {
-                return Err(Error::Stale { step, path: path(), age: answer.age() });
+            if step == Step::System && answer.is_cached() {
+                return Err(Error::Stale { step, path: path() });
             }
-            if let Some(document) = answer.document() {
+            // Parts of a document, and what something in between has changed, are none.
+            let is_whole = answer.status == StatusCode::OK;
+            if let Some(document) = answer.document().filter(|_| is_whole) {
                 return Ok((answer, document));
             }
             let error = Error::NotJson { step, path: path() };

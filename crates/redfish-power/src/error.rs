@@ -3,8 +3,12 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
+use crate::message::shown;
 use crate::tls::{TlsFailure, TlsSetupError};
 use crate::{Message, OriginError, PowerState};
+
+/// How many systems an error lists.
+const MOST_SHOWN: usize = 16;
 
 /// Why something was not done. Each message is one line; what the service said is escaped in it.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +58,7 @@ pub enum Error {
         refusal: Box<Refusal>,
     },
     /// A redirection or a link leads away, where credentials are not sent.
-    #[error("{step}: {} leads to another place, '{}', where credentials are not sent", .from.escape_debug(), .to.escape_debug())]
+    #[error("{step}: {} leads to another place, '{}', where credentials are not sent", shown(.from), shown(.to))]
     Elsewhere {
         /// What was asked for.
         step: Step,
@@ -64,7 +68,7 @@ pub enum Error {
         to: String,
     },
     /// Redirections go on and on.
-    #[error("{step}: {} is redirected again and again", .path.escape_debug())]
+    #[error("{step}: {} is redirected again and again", shown(.path))]
     Redirects {
         /// What was asked for.
         step: Step,
@@ -72,7 +76,7 @@ pub enum Error {
         path: String,
     },
     /// The answer is no JSON document.
-    #[error("{step}: the answer of {} is no JSON document", .path.escape_debug())]
+    #[error("{step}: the answer of {} is no JSON document", shown(.path))]
     NotJson {
         /// What was asked for.
         step: Step,
@@ -80,17 +84,15 @@ pub enum Error {
         path: String,
     },
     /// The answer is older than the question: it comes from a cache.
-    #[error("{step}: the answer of {} comes from a cache, and is {} s old", .path.escape_debug(), .age.as_secs())]
+    #[error("{step}: the answer of {} comes from a cache", shown(.path))]
     Stale {
         /// What was asked for.
         step: Step,
         /// The path.
         path: String,
-        /// How old it is.
-        age: Duration,
     },
     /// The document lacks something.
-    #[error("{step}: {} has no {what}", .path.escape_debug())]
+    #[error("{step}: {} has no {what}", shown(.path))]
     Missing {
         /// What was asked for.
         step: Step,
@@ -100,7 +102,7 @@ pub enum Error {
         what: &'static str,
     },
     /// What was read cannot be reset: it is no system, or one that belongs to another.
-    #[error("{} cannot be reset: it has no action #ComputerSystem.Reset", .path.escape_debug())]
+    #[error("{} cannot be reset: it has no action #ComputerSystem.Reset", shown(.path))]
     NoReset {
         /// The document.
         path: String,
@@ -112,7 +114,7 @@ pub enum Error {
         systems: Vec<String>,
     },
     /// The service has several systems, and none, or more than one, was chosen.
-    #[error("the service has several systems, and {}: {}", chosen_by(.choice.as_deref()), .systems.join("; "))]
+    #[error("the service has several systems, and {}: {}", chosen_by(.choice.as_deref()), first_of(.systems))]
     SeveralSystems {
         /// The name that was to choose one.
         choice: Option<String>,
@@ -134,7 +136,7 @@ pub enum Error {
         now: String,
     },
     /// The system has no reset for this purpose.
-    #[error("the system offers no reset of type {}, only {}", .wanted.join(" or "), .offered.join(", ").escape_debug())]
+    #[error("the system offers no reset of type {}, only {}", .wanted.join(" or "), shown(&.offered.join(", ")))]
     ResetNotOffered {
         /// The types that would do.
         wanted: Vec<&'static str>,
@@ -153,7 +155,7 @@ pub enum Error {
         was_pressed: bool,
     },
     /// The service took the reset, and failed to carry it out.
-    #[error("{}: the service's task ended as {}{}", Step::Task, .state.escape_debug(), told(.messages))]
+    #[error("{}: the service's task ended as {}{}", Step::Task, shown(.state), told(.messages))]
     TaskFailed {
         /// The state of the task.
         state: String,
@@ -235,7 +237,7 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reason = StatusCode::from_u16(self.status).ok().and_then(|s| s.canonical_reason());
-        write!(f, "{} {} was answered {}", self.method, self.path.escape_debug(), self.status)?;
+        write!(f, "{} {} was answered {}", self.method, shown(&self.path), self.status)?;
         if let Some(reason) = reason {
             write!(f, " {reason}")?;
         }
@@ -271,6 +273,14 @@ fn seconds(time: Duration) -> u64 {
     time.saturating_add(Duration::from_millis(500)).as_secs()
 }
 
+/// Of a list, no more than a person reads.
+fn first_of(systems: &[String]) -> String {
+    let shown: Vec<_> = systems.iter().take(MOST_SHOWN).map(String::as_str).collect();
+    let more = systems.len().saturating_sub(MOST_SHOWN);
+    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+    shown.join("; ") + &rest
+}
+
 fn told(messages: &[Message]) -> String {
     if messages.is_empty() {
         return String::new();
@@ -280,12 +290,12 @@ fn told(messages: &[Message]) -> String {
 }
 
 fn listed(systems: &[String]) -> String {
-    if systems.is_empty() { String::new() } else { format!(": {}", systems.join("; ")) }
+    if systems.is_empty() { String::new() } else { format!(": {}", first_of(systems)) }
 }
 
 fn chosen_by(choice: Option<&str>) -> String {
     match choice {
-        Some(choice) => format!("'{}' is not the name of exactly one", choice.escape_debug()),
+        Some(choice) => format!("'{}' is not the name of exactly one", shown(choice)),
         None => "none was chosen".to_owned(),
     }
 }

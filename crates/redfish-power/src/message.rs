@@ -67,6 +67,11 @@ impl Message {
     }
 }
 
+/// A text of the service on one line, and not too long, whatever it has sent.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars().take(LONGEST).collect::<String>().escape_debug().to_string()
+}
+
 impl fmt::Display for Message {
     /// On one line, and not too long, whatever the service has sent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

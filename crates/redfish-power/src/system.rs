@@ -7,8 +7,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::document::{self, text};
+use crate::message::shown;
 use crate::{Error, Step};
 
+/// The beginning of the year 2000, since that of 1970.
+pub(crate) const YEAR_2000: Duration = Duration::from_secs(946_684_800);
+/// What is longer is no name; no real one comes near.
+const LONGEST_NAME: usize = 1024;
 /// The name of the action in every ComputerSystem that can be reset.
 const RESET: &str = "#ComputerSystem.Reset";
 
@@ -29,6 +34,8 @@ pub struct ComputerSystem {
     pub serial_number: Option<String>,
     /// `LastResetTime`, if it has one that is a time.
     pub last_reset_time: Option<LastResetTime>,
+    /// `@odata.id`, if it has one.
+    pub(crate) odata_id: Option<String>,
     pub(crate) power_state: Option<PowerState>,
     pub(crate) reset: Option<ResetAction>,
     pub(crate) etag: Option<String>,
@@ -115,9 +122,9 @@ impl ComputerSystem {
     }
 
     pub(crate) fn of(path: &str, etag: Option<String>, document: &Value) -> Self {
-        let owned = |name| text(document, name).unwrap_or_default().to_owned();
-        let optional =
-            |name| text(document, name).filter(|text| !text.is_empty()).map(str::to_owned);
+        let short = |name| text(document, name).filter(|text| text.len() <= LONGEST_NAME);
+        let owned = |name| short(name).unwrap_or_default().to_owned();
+        let optional = |name| short(name).filter(|text| !text.is_empty()).map(str::to_owned);
         Self {
             path: path.to_owned(),
             id: owned("Id"),
@@ -126,7 +133,8 @@ impl ComputerSystem {
             host_name: optional("HostName"),
             serial_number: optional("SerialNumber"),
             last_reset_time: optional("LastResetTime").and_then(LastResetTime::of),
-            power_state: text(document, "PowerState").map(PowerState::of),
+            odata_id: optional("@odata.id"),
+            power_state: short("PowerState").map(PowerState::of),
             reset: document.get("Actions").and_then(ResetAction::of),
             etag: etag.or_else(|| optional("@odata.etag")),
         }
@@ -161,32 +169,49 @@ impl ComputerSystem {
     /// Whether both may be the same machine at two times: nothing that names it differs.
     #[must_use]
     pub fn may_be(&self, other: &Self) -> bool {
+        let path = |system: &Self| {
+            system.odata_id.as_ref().map(|path| path.trim_end_matches('/').to_owned())
+        };
         let is_same = |one: &Option<String>, two: &Option<String>| {
             one.as_ref().zip(two.as_ref()).is_none_or(|(one, two)| one.eq_ignore_ascii_case(two))
         };
         self.id == other.id
+            && path(self).zip(path(other)).is_none_or(|(one, two)| one == two)
             && is_same(&self.uuid, &other.uuid)
             && is_same(&self.serial_number, &other.serial_number)
+    }
+}
+
+impl ComputerSystem {
+    /// What is known of a machine, with what another reading of it knows besides.
+    pub(crate) fn learn(&mut self, other: &Self) {
+        let learn = |own: &mut Option<String>, other: &Option<String>| {
+            if own.is_none() {
+                own.clone_from(other);
+            }
+        };
+        learn(&mut self.uuid, &other.uuid);
+        learn(&mut self.serial_number, &other.serial_number);
+        learn(&mut self.odata_id, &other.odata_id);
     }
 }
 
 impl fmt::Display for ComputerSystem {
     /// Whatever may be used to choose it, escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "'{}'", self.id.escape_debug())?;
+        write!(f, "'{}'", shown(&self.id))?;
         let others = [
             ("name", Some(&self.name).filter(|name| **name != self.id)),
             ("UUID", self.uuid.as_ref()),
             ("host name", self.host_name.as_ref()),
             ("serial number", self.serial_number.as_ref()),
         ];
-        let mut shown =
+        let mut names =
             others.iter().filter_map(|(what, value)| Some((what, (*value)?))).peekable();
-        if shown.peek().is_none() {
+        if names.peek().is_none() {
             return Ok(());
         }
-        let all: Vec<_> =
-            shown.map(|(what, value)| format!("{what} '{}'", value.escape_debug())).collect();
+        let all: Vec<_> = names.map(|(what, value)| format!("{what} '{}'", shown(value))).collect();
         write!(f, " ({})", all.join(", "))
     }
 }
@@ -195,8 +220,8 @@ impl LastResetTime {
     fn of(text: String) -> Option<Self> {
         let time: Timestamp = text.parse().ok()?;
         let since_1970 = Duration::try_from(time.duration_since(Timestamp::UNIX_EPOCH)).ok()?;
-        // The beginning of time stands for a time that is not known.
-        (!since_1970.is_zero()).then_some(Self { text, since_1970 })
+        // A clock that was never set begins in 1970 or a little later: that time is not known.
+        (since_1970 >= YEAR_2000).then_some(Self { text, since_1970 })
     }
 }
 
@@ -222,7 +247,7 @@ impl fmt::Display for PowerState {
             Self::PoweringOn => f.write_str("PoweringOn"),
             Self::PoweringOff => f.write_str("PoweringOff"),
             Self::Paused => f.write_str("Paused"),
-            Self::Other(word) => write!(f, "'{}'", word.escape_debug()),
+            Self::Other(word) => write!(f, "'{}'", shown(word)),
         }
     }
 }
@@ -362,8 +387,8 @@ mod tests {
             let system = system(&json!({"LastResetTime": time}));
             system.last_reset_time.map(|time| time.since_1970.as_secs())
         };
-        assert_eq!(seconds("1970-01-01T00:01:00Z"), Some(60));
-        assert_eq!(seconds("1970-01-01T01:01:00+01:00"), Some(60));
+        assert_eq!(seconds("2001-09-09T01:46:40Z"), Some(1_000_000_000));
+        assert_eq!(seconds("2001-09-09T02:46:40+01:00"), Some(1_000_000_000));
         for none in [
             "",
             "never",

@@ -18,7 +18,6 @@ pub(super) fn kind(error: &Error, is_admitted: bool) -> ErrorKind {
         Error::ToldToWait { step, .. } if *step != Step::Reset => ErrorKind::Refused,
         Error::Missing { step: Step::Login, .. } => ErrorKind::Refused,
         Error::ToldToWait { .. } | Error::Stale { .. } | Error::Missing { .. } => ErrorKind::Busy,
-        Error::Unauthorized { .. } if is_admitted => ErrorKind::Refused,
         Error::Unauthorized { .. }
         | Error::AnotherSystem { .. }
         | Error::NoSystem { .. }

@@ -4,7 +4,7 @@ use std::env;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redfish_power::{Client, Error, Origin, PowerState as Redfish, Purpose};
+use redfish_power::{Client, Error, Origin, PowerState as Redfish, Purpose, Step};
 use tokio::time::Instant;
 
 use super::advice::{advice, kind, name};
@@ -18,8 +18,6 @@ use crate::{
 const COMMAND_ANSWERED_AFTER: Duration = Duration::from_secs(10);
 /// The same for a power cycle. While it is waited for nobody watches; but one that seems lost is sent again.
 const CYCLE_ANSWERED_AFTER: Duration = Duration::from_secs(5);
-/// How much older than the command a restart may be by the BMC's clock: it writes whole seconds.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
 /// The least time for one reading.
 const LEAST_READING: Duration = Duration::from_secs(20);
 /// How long the end of a session may take.
@@ -31,8 +29,14 @@ pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError>
     let client_config = client_config(config, environment)?;
     let origin = client_config.origin.clone();
     let client = Client::new(client_config).map_err(|error| {
-        let bundle = bundle(config, environment).map(|(name, _)| name);
-        unusable(bundle.unwrap_or("ssl_ca_bundle"), error.to_string())
+        let bundle = || bundle(config, environment).map_or("ssl_ca_bundle", |(name, _)| name);
+        let parameter = match &error {
+            Error::TlsSetup(_) => bundle(),
+            Error::Elsewhere { step: Step::System, .. } => "systems_uri",
+            Error::Elsewhere { .. } => "redfish_uri",
+            _ => "ip",
+        };
+        unusable(parameter, error.to_string())
     })?;
     Ok(Box::new(System {
         origin,
@@ -101,8 +105,7 @@ impl Device for System {
             let reason = "the system does not tell when it was last reset";
             DeviceError::new(ErrorKind::Unsupported, reason)
         })?;
-        let is_before_reset = |taken_at| time.since_1970 + CLOCK_TOLERANCE < taken_at;
-        if self.cycled && self.client.reset_taken_at().is_none_or(is_before_reset) {
+        if self.cycled && !self.client.was_reset_since() {
             let reason = "by the BMC's clock the last reset was not after the command";
             return Err(DeviceError::new(ErrorKind::Unsupported, reason));
         }
