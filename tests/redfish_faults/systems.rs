@@ -73,6 +73,7 @@ fn cases() -> Vec<Case> {
         .with(&["plug=Node1"])
         .impatient()
         .fails("BMC failed: reading the system: GET /redfish/v1/Systems/Node2 was answered 500"),
+        several("has three systems", nodes).asked("monitor").system(""),
         case("has a baseboard that cannot be reset before its system", baseboard_first)
             .asked("reboot"),
         case("has a baseboard that cannot be reset before its system", baseboard_first)

@@ -120,6 +120,8 @@ pub enum ErrorKind {
     Unsupported,
     /// The device refused this, and may refuse it again.
     Refused,
+    /// The device is there, and has several machines: it was not said which is meant.
+    Unchosen,
     /// Wrong credentials or privileges, or not the device that it was: the end, whatever was asked for.
     Denied,
 }

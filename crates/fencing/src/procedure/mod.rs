@@ -40,7 +40,7 @@ pub async fn run(
 ) -> Result<Outcome, FenceError> {
     match action {
         Action::Status => first_reading(device, settings).await.map(Outcome::Status),
-        Action::Monitor => first_reading(device, settings).await.map(Outcome::Monitored),
+        Action::Monitor => monitor(device, settings).await,
         Action::On => on(device, settings).await,
         Action::Off => off(device, settings).await,
         Action::Reboot => match settings.method {
@@ -51,6 +51,18 @@ pub async fn run(
         },
         Action::Diag => diag(device, settings).await,
         Action::List | Action::ListStatus => Ok(Outcome::NoPlugs),
+    }
+}
+
+/// Whether the device answers. One with several machines does; who watches over it, as pacemaker does, names none of them.
+async fn monitor(device: &mut dyn Device, settings: &Settings) -> Result<Outcome, FenceError> {
+    match first_reading(device, settings).await {
+        Ok(reading) => Ok(Outcome::Monitored(Some(reading))),
+        Err(FenceError::Status(error)) if error.kind() == ErrorKind::Unchosen => {
+            log::info!("{}: {error}; for a monitor that is no failure", device.address());
+            Ok(Outcome::Monitored(None))
+        }
+        Err(error) => Err(error),
     }
 }
 

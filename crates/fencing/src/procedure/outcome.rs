@@ -10,8 +10,8 @@ use crate::{Device, DeviceError, PowerState};
 pub enum Outcome {
     /// Status: this was read.
     Status(Reading),
-    /// Monitor: the device answered.
-    Monitored(Reading),
+    /// Monitor: the device answered; with a power state, unless it has several machines, and none was named.
+    Monitored(Option<Reading>),
     /// On: power was on before, and no command was sent.
     AlreadyOn(SeenOn),
     /// On: power is on after the command.

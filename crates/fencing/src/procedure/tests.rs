@@ -292,6 +292,17 @@ async fn a_machine_on_its_way_off_is_neither_off_nor_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_device_of_several_machines_is_monitored_without_a_name_and_nothing_else() {
+    for action in [Action::Monitor, Action::Status, Action::On, Action::Off, Action::Reboot] {
+        let mut machine = Machine::new(PowerState::On);
+        machine.readings = [Err(ErrorKind::Unchosen)].into();
+        let outcome = run(&mut machine, action, &settings()).await;
+        assert_eq!(outcome.is_ok(), action == Action::Monitor, "{action}: {outcome:?}");
+        assert_eq!(machine.names(), [""; 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_refused_reading_after_the_command_is_not_the_end() {
     for kind in [ErrorKind::Refused, ErrorKind::PresentState, ErrorKind::Unsupported] {
         let mut machine = Machine::new(PowerState::On);

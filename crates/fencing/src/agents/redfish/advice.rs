@@ -18,6 +18,7 @@ pub(super) fn kind(error: &Error, is_admitted: bool) -> ErrorKind {
         Error::ToldToWait { step, .. } if *step != Step::Reset => ErrorKind::Refused,
         Error::Missing { step: Step::Login, .. } => ErrorKind::Refused,
         Error::ToldToWait { .. } | Error::Stale { .. } | Error::Missing { .. } => ErrorKind::Busy,
+        Error::SeveralSystems { choice: None, .. } => ErrorKind::Unchosen,
         Error::Unauthorized { .. }
         | Error::AnotherSystem { .. }
         | Error::NoSystem { .. }
