@@ -46,7 +46,11 @@ impl FromStr for Fingerprint {
     type Err = FingerprintError;
 
     fn from_str(text: &str) -> Result<Self, FingerprintError> {
+        // As openssl shows it: `sha256 Fingerprint=E3:B0:…`.
         let digits = text
+            .strip_prefix("sha256 Fingerprint=")
+            .unwrap_or(text)
+            .trim()
             .chars()
             .filter(|character| *character != ':')
             .map(hexadecimal)
@@ -84,6 +88,12 @@ mod tests {
 
     /// SHA-256 of nothing.
     const OF_NOTHING: &str = "E3:B0:C4:42:98:FC:1C:14:9A:FB:F4:C8:99:6F:B9:24:27:AE:41:E4:64:9B:93:4C:A4:95:99:1B:78:52:B8:55";
+
+    #[test]
+    fn the_line_of_openssl_is_taken_as_it_is() {
+        let line = format!("sha256 Fingerprint={OF_NOTHING}");
+        assert_eq!(line.parse::<Fingerprint>().unwrap().to_string(), OF_NOTHING);
+    }
 
     #[test]
     fn a_fingerprint_is_shown_as_openssl_shows_it() {

@@ -168,6 +168,21 @@ fn advice_on_tls(failure: &TlsFailure) -> Option<&'static str> {
         TlsFailure::Certificate { fault: CertificateFault::ShortKey(_), .. } => {
             "give the BMC a certificate with a longer key"
         }
+        TlsFailure::Certificate { fault: CertificateFault::OtherFingerprint, .. } => {
+            "the BMC has a new certificate, or something else answers in its place: compare before you change ssl_fingerprint"
+        }
+        TlsFailure::Certificate {
+            fault: CertificateFault::Expired(_) | CertificateFault::NotYetValid(_),
+            ..
+        } => {
+            "renew it on the BMC, and check the clocks; or give its fingerprint with ssl_fingerprint"
+        }
+        TlsFailure::Certificate { fault: CertificateFault::OtherName { .. }, .. } => {
+            "give ip by a name that it has, or its fingerprint with ssl_fingerprint"
+        }
+        TlsFailure::Certificate { fault: CertificateFault::OnlyCommonName(_), .. } => {
+            "give it with ssl_fingerprint"
+        }
         TlsFailure::Certificate { .. } => {
             "if the BMC's own page shows this fingerprint, give it with ssl_fingerprint; or its issuer with ssl_ca_bundle"
         }
