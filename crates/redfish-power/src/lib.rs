@@ -59,8 +59,8 @@
 //! | 400 with `SYS518` | asked again: the service is starting | the same |
 //! | 401 | the other encoding of the password, then a session, if there are such; [`Error::Unauthorized`] | the same |
 //! | 403, 404, 405, 409 and other 4xx | [`Error::Refused`] | [`Error::Refused`] |
-//! | 412, 428 | [`Error::Refused`] | once more with the system's ETag, which some services want and others refuse |
-//! | 429, 503 | asked again when `Retry-After` has passed, or a second | the same: it was not carried out |
+//! | 412, 428 | [`Error::Refused`] | once more with the system's ETag, then with any (`*`): some services want one, and others refuse it |
+//! | 429, 503 | asked again when `Retry-After` has passed, or a second | the same, if it names a state; otherwise [`Error::Refused`] |
 //! | 500, 502, 504 | asked again, thrice in all: services answer so while they start | [`Error::Refused`]: it may have been carried out |
 //!
 //! # Which reset
