@@ -3,7 +3,7 @@ use std::time::Duration;
 use std::{env, fmt};
 
 use reqwest::header::{self, HeaderValue};
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Method, Url};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
@@ -11,12 +11,13 @@ use crate::address::Address;
 use crate::connection::Connection;
 use crate::document::{link, text};
 use crate::exchange::{Answer, Body};
+use crate::listed::Listed;
 use crate::login::Credentials;
-use crate::message::Message;
 use crate::origin::Origin;
 use crate::system::{
     ComputerSystem, PowerState, Purpose, ResetType, YEAR_2000, allowable_of_action_info,
 };
+use crate::task::{Progress, is_outcome, task_of};
 use crate::tls::{self, Verification};
 use crate::wire::{Question, Wire, leads_away};
 use crate::{Error, RetryPolicy, Step};
@@ -148,7 +149,7 @@ impl Client {
         };
         if self.first.is_none() && !system.has_reset() {
             // Its power state would be that of something else, such as a chassis.
-            return Err(no_reset(&system));
+            return Err(Error::no_reset(&system));
         }
         let first = self.first.get_or_insert_with(|| system.clone());
         if system.id.is_empty() && !first.id.is_empty() {
@@ -199,7 +200,7 @@ impl Client {
     /// When the service did not take it, or failed. Where there was no answer, it may have been carried out.
     pub async fn reset(&mut self, purpose: Purpose, deadline: Instant) -> Result<(), Error> {
         let system = self.resettable(deadline).await?;
-        let action = system.reset.as_ref().ok_or_else(|| no_reset(&system))?;
+        let action = system.reset.as_ref().ok_or_else(|| Error::no_reset(&system))?;
         let reset = action.choose(purpose).ok_or_else(|| Error::ResetNotOffered {
             wanted: purpose.types().iter().map(|reset| reset.name()).collect(),
             offered: action.allowable.clone().unwrap_or_default(),
@@ -413,103 +414,6 @@ impl fmt::Debug for Client {
     }
 }
 
-/// How far a task is (DSP0268, "TaskState").
-enum Progress {
-    Running,
-    Done,
-    Failed(Error),
-}
-
-impl Progress {
-    fn of(answer: &Answer) -> Self {
-        let document = answer.document().unwrap_or_default();
-        match text(&document, "TaskState") {
-            Some("Exception" | "Killed" | "Cancelled" | "Interrupted") => {
-                let state = text(&document, "TaskState").unwrap_or_default().to_owned();
-                let messages = Message::all_of(&document);
-                Self::Failed(Error::TaskFailed { state, messages })
-            }
-            Some("Completed") => Self::Done,
-            Some(_) => Self::Running,
-            None if answer.status == StatusCode::ACCEPTED => Self::Running,
-            None => Self::Done,
-        }
-    }
-}
-
-/// Whether this, at a task's monitor, tells how the task ended, and not only that there is nothing to be seen there.
-fn is_outcome(error: &Error) -> bool {
-    match error {
-        Error::Refused { refusal, .. } => {
-            !matches!(refusal.status, 401 | 403 | 404 | 405 | 410 | 429 | 503)
-        }
-        _ => false,
-    }
-}
-
-/// Where the task can be watched that carries out what was accepted, if the service tells (DSP0266, "Asynchronous
-/// operations"). Some accept, and tell nothing.
-fn task_of(answer: &Answer) -> Option<String> {
-    if answer.status != StatusCode::ACCEPTED {
-        return None;
-    }
-    if let Some(monitor) = answer.header(&header::LOCATION) {
-        return Some(monitor.to_owned());
-    }
-    let document = answer.document()?;
-    let is_task = document.get("TaskState").is_some();
-    let monitor = text(&document, "TaskMonitor").or_else(|| text(&document, "@odata.id"));
-    monitor.filter(|_| is_task).map(str::to_owned)
-}
-
-/// What a service lists as its systems.
-#[derive(Default)]
-struct Listed {
-    systems: Vec<ComputerSystem>,
-    /// The paths of those that are listed, and not there.
-    absent: Vec<String>,
-}
-
-impl Listed {
-    /// The one system that is meant. Candidates are those that can be reset: a baseboard beside the host cannot. The only
-    /// candidate is meant whatever name is given, unless the name is that of a system that cannot be reset, or may be that of
-    /// one that is not there.
-    fn chosen(self, choice: Option<&str>) -> Result<ComputerSystem, Error> {
-        let Self { systems, absent } = self;
-        let (mut candidates, others): (Vec<_>, Vec<_>) =
-            systems.into_iter().partition(ComputerSystem::has_reset);
-        let is_meant = |system: &ComputerSystem| choice.is_some_and(|name| system.is_called(name));
-        if let Some(other) = others.iter().find(|system| is_meant(system)) {
-            return Err(no_reset(other));
-        }
-        let is_only_one = candidates.len() == 1 && absent.is_empty();
-        let mut shown = shown(&candidates);
-        if !is_only_one {
-            candidates.retain(is_meant);
-        }
-        match (candidates.pop(), candidates.len()) {
-            (Some(system), 0) => Ok(system),
-            _ if shown.is_empty() => Err(Error::NoSystem { systems: self::shown(&others) }),
-            _ => {
-                shown.extend(
-                    absent
-                        .iter()
-                        .map(|path| format!("{path} (not there)").escape_debug().to_string()),
-                );
-                Err(Error::SeveralSystems { choice: choice.map(str::to_owned), systems: shown })
-            }
-        }
-    }
-}
-
-fn shown(systems: &[ComputerSystem]) -> Vec<String> {
-    systems.iter().map(ToString::to_string).collect()
-}
-
-fn no_reset(system: &ComputerSystem) -> Error {
-    Error::NoReset { path: system.path.clone() }
-}
-
 /// Whether the environment wants no proxy for any host. reqwest, which reads it for what else it says, takes `*` for host
 /// names only.
 fn is_without_proxy() -> bool {
@@ -521,85 +425,5 @@ fn path_of(url: &Url) -> String {
     match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn system(id: &str, has_reset: bool) -> ComputerSystem {
-        let reset = json!({"#ComputerSystem.Reset": {"target": "/reset"}});
-        let actions = if has_reset { reset } else { json!({}) };
-        let document = json!({"Id": id, "Name": "System", "Actions": actions});
-        ComputerSystem::of(&format!("/redfish/v1/Systems/{id}"), None, &document)
-    }
-
-    fn choose_from(
-        systems: &[(&str, bool)],
-        absent: &[&str],
-        choice: Option<&str>,
-    ) -> Result<String, String> {
-        let listed = Listed {
-            systems: systems.iter().map(|(id, has_reset)| system(id, *has_reset)).collect(),
-            absent: absent.iter().map(|&path| path.to_owned()).collect(),
-        };
-        listed.chosen(choice).map(|system| system.id).map_err(|error| error.to_string())
-    }
-
-    fn choose(systems: &[(&str, bool)], choice: Option<&str>) -> Result<String, String> {
-        choose_from(systems, &[], choice)
-    }
-
-    #[test]
-    fn the_only_system_that_can_be_reset_is_meant_whatever_name_is_given() {
-        let hgx = [("HGX_Baseboard_0", false), ("System_0", true)];
-        for choice in [None, Some("node1"), Some("System_0")] {
-            assert_eq!(choose(&hgx, choice).unwrap(), "System_0", "{choice:?}");
-        }
-    }
-
-    #[test]
-    fn a_name_of_a_system_that_cannot_be_reset_does_not_choose_another() {
-        let hgx = [("HGX_Baseboard_0", false), ("System_0", true)];
-        let error = choose(&hgx, Some("HGX_Baseboard_0")).unwrap_err();
-        let expected = "/redfish/v1/Systems/HGX_Baseboard_0 cannot be reset";
-        assert!(error.starts_with(expected), "{error}");
-    }
-
-    #[test]
-    fn beside_a_system_that_is_not_there_the_other_one_must_be_named() {
-        let (node0, absent) = ([("Node0", true)], ["/redfish/v1/Systems/Node1"]);
-        assert_eq!(choose_from(&node0, &absent, Some("Node0")).unwrap(), "Node0");
-        for choice in [None, Some("Node1"), Some("db1")] {
-            let error = choose_from(&node0, &absent, choice).unwrap_err();
-            assert!(error.contains("/redfish/v1/Systems/Node1 (not there)"), "{error}");
-        }
-    }
-
-    #[test]
-    fn of_several_systems_one_must_be_chosen_by_a_name_of_its_own() {
-        let nodes = [("Node0", true), ("Node1", true)];
-        assert_eq!(choose(&nodes, Some("Node1")).unwrap(), "Node1");
-        let both = "'Node0' (name 'System'); 'Node1' (name 'System')";
-        for (choice, said) in [
-            (None, "none was chosen"),
-            (Some("node1"), "'node1' is not the name of exactly one"),
-            (Some("System"), "'System' is not the name of exactly one"),
-        ] {
-            let error = choose(&nodes, choice).unwrap_err();
-            assert_eq!(error, format!("the service has several systems, and {said}: {both}"));
-        }
-    }
-
-    #[test]
-    fn without_a_system_that_can_be_reset_there_is_none() {
-        assert_eq!(choose(&[], None).unwrap_err(), "the service has no system that can be reset");
-        let error = choose_from(&[], &["/redfish/v1/Systems/1"], Some("db1")).unwrap_err();
-        assert_eq!(error, "the service has no system that can be reset");
-        let error = choose(&[("Board", false)], None).unwrap_err();
-        assert_eq!(error, "the service has no system that can be reset: 'Board' (name 'System')");
     }
 }

@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 
 use crate::message::shown;
 use crate::tls::{TlsFailure, TlsSetupError};
-use crate::{Message, OriginError, PowerState};
+use crate::{ComputerSystem, Message, OriginError, PowerState};
 
 /// How many systems an error lists.
 const MOST_SHOWN: usize = 16;
@@ -186,7 +186,7 @@ pub enum Step {
 }
 
 /// Why there was no answer.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ExchangeFailure {
     /// No connection came about: nobody was asked anything.
     #[error("no connection: {0}")]
@@ -224,6 +224,12 @@ pub struct Refusal {
     pub messages: Vec<Message>,
     /// How long it wants to be left alone.
     pub retry_after: Option<Duration>,
+}
+
+impl Error {
+    pub(crate) fn no_reset(system: &ComputerSystem) -> Self {
+        Self::NoReset { path: system.path.clone() }
+    }
 }
 
 impl Refusal {

@@ -81,12 +81,14 @@ mod connection;
 mod document;
 mod error;
 mod exchange;
+mod listed;
 mod login;
 mod message;
 mod origin;
 mod patience;
 mod retry;
 mod system;
+mod task;
 mod tls;
 mod wire;
 

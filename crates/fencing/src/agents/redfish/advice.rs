@@ -39,12 +39,11 @@ fn is_certificate(failure: &TlsFailure) -> bool {
 fn kind_of_refusal(step: Step, refusal: &Refusal, is_admitted: bool) -> ErrorKind {
     match refusal.status {
         429 | 503 => ErrorKind::Busy,
-        400..=499 if refusal.says("SYS518") => ErrorKind::Busy,
+        _ if refusal.says("SYS518") => ErrorKind::Busy,
         // The command may have been carried out all the same.
         500..=599 if step == Step::Reset && refusal.status != 501 => ErrorKind::Busy,
         401 | 403 if !is_admitted => ErrorKind::Denied,
         405 | 501 => ErrorKind::Unsupported,
-        _ if refusal.says("SYS518") => ErrorKind::Busy,
         409 => ErrorKind::PresentState,
         400..=499 if says_present_state(refusal) => ErrorKind::PresentState,
         _ => ErrorKind::Refused,
@@ -77,13 +76,12 @@ pub(super) fn name(error: &Error) -> Option<&'static str> {
         Error::NoAnswer { failure, .. } => name_of_failure(failure),
         Error::Unauthorized { .. } => "wrong credentials",
         Error::ToldToWait { .. } => "BMC busy",
-        Error::Refused { step: Step::Task, .. } => "task failed",
+        Error::TaskFailed { .. } | Error::Refused { step: Step::Task, .. } => "task failed",
         Error::Refused { step, refusal } => return name_of_refusal(*step, refusal),
         Error::NotJson { .. } => "not Redfish",
         Error::Elsewhere { .. } | Error::Redirects { .. } => "redirected",
         Error::SeveralSystems { .. } => "several systems",
         Error::ResetNotOffered { .. } => "not supported",
-        Error::TaskFailed { .. } => "task failed",
         _ => return None,
     })
 }
@@ -124,7 +122,7 @@ pub(super) fn advice(error: &Error) -> Option<&'static str> {
         Error::Unauthorized { .. } => {
             "check username and password, and whether the user may use Redfish"
         }
-        Error::Refused { step: Step::Task, .. } => "see the BMC's log",
+        Error::TaskFailed { .. } | Error::Refused { step: Step::Task, .. } => "see the BMC's log",
         Error::Refused { step, refusal } => return advice_on_refusal(*step, refusal),
         Error::NotJson { .. } => "check ip, ipport, redfish_uri and systems_uri",
         Error::Elsewhere { .. } => {
@@ -140,7 +138,6 @@ pub(super) fn advice(error: &Error) -> Option<&'static str> {
             "the BMC may be starting; check systems_uri if it is not"
         }
         Error::NoReset { .. } => "check systems_uri: is this the system?",
-        Error::TaskFailed { .. } => "see the BMC's log",
         _ => return None,
     })
 }
