@@ -8,6 +8,8 @@ mod device;
 mod parameter;
 pub mod procedure;
 mod secret;
+#[allow(dead_code, reason = "for the providers, which come next")]
+mod work;
 
 pub use action::{Action, Power, PowerState};
 pub use agent::{Agent, AgentAction, OpenDevice, Plug};
