@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    fence_agent::main(fencing::agents::redfish::agent)
+    fence_agent::main(fencing::agents::redfish::definition)
 }

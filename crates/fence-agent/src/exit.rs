@@ -26,7 +26,7 @@ impl From<Exit> for ExitCode {
 impl From<PowerState> for Exit {
     fn from(status: PowerState) -> Self {
         match status {
-            PowerState::On | PowerState::Unsettled => Self::Success,
+            PowerState::On | PowerState::Unknown => Self::Success,
             PowerState::Off => Self::Off,
         }
     }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
+use fencing::agents::OpenDevice;
 use fencing::procedure::{self, Outcome, Settings};
 use fencing::{Action, AgentConfig, Device};
 use tokio::runtime::Builder;
@@ -24,6 +25,7 @@ pub(crate) struct Order {
     pub(crate) action: Action,
     pub(crate) settings: Settings,
     pub(crate) config: AgentConfig,
+    pub(crate) open: OpenDevice,
 }
 
 /// Carries the order out, and tells the caller what came of it.
@@ -43,10 +45,10 @@ async fn fence(
     interruption: impl Future<Output = Signal>,
     stdout: &mut dyn Write,
 ) -> Result<Exit, Failure> {
-    let Order { action, settings, mut config } = order;
+    let Order { action, settings, mut config, open } = order;
     let mut interruption = pin!(interruption);
     unless(interruption.as_mut(), password_script::ask(&mut config)).await?;
-    let mut device = (config.agent().open)(&config)?;
+    let mut device = open(&config)?;
     let delay = config.seconds("delay").unwrap_or_default();
     let acting = act(device.as_mut(), action, &settings, delay);
     let exit = match unless(interruption, acting).await {
@@ -98,7 +100,8 @@ mod tests {
 
     fn order(action: Action, given: &[(&str, &str)]) -> Order {
         let config = testing::config(given);
-        Order { action, settings: Settings::from_config(&config).unwrap(), config }
+        let settings = Settings::from_config(&config).unwrap();
+        Order { action, settings, config, open: testing::definition().open }
     }
 
     #[tokio::test(start_paused = true)]

@@ -20,23 +20,23 @@ pub(crate) fn help(agent: &Agent) -> String {
 }
 
 fn write_help(text: &mut String, agent: &Agent) -> fmt::Result {
-    let name = agent.name;
+    let name = &agent.name;
     writeln!(text, "{name}: {}\n", agent.short_description)?;
     writeln!(text, "Usage: {name} [option]...")?;
     writeln!(text, "       {name} < parameters    (a name=value line for each)\n")?;
-    for line in wrapped(agent.long_description, WIDTH) {
+    for line in wrapped(&agent.long_description, WIDTH) {
         writeln!(text, "{line}")?;
     }
     writeln!(text, "\nOptions (as names of parameters without the dashes):")?;
     for parameter in &agent.parameters {
         write_option(text, parameter)?;
     }
-    let actions: Vec<_> = shown(agent.actions).map(AgentAction::name).collect();
+    let actions: Vec<_> = shown(&agent.actions).map(AgentAction::name).collect();
     writeln!(text, "\nActions: {}", actions.join(", "))
 }
 
 fn write_option(text: &mut String, parameter: &Parameter) -> fmt::Result {
-    let option = mixed(parameter.getopt);
+    let option = mixed(&parameter.getopt);
     // Long options stand in one column, with or without a short one before them.
     let indent = if parameter.getopt.short.is_some() { "  " } else { "      " };
     let mut option = format!("{indent}{option}");
@@ -52,11 +52,11 @@ fn write_option(text: &mut String, parameter: &Parameter) -> fmt::Result {
 }
 
 fn description(parameter: &Parameter) -> String {
-    let mut text = parameter.help.to_owned();
-    if let Kind::Select(words) = parameter.kind {
+    let mut text = parameter.help.clone().into_owned();
+    if let Kind::Select(words) = &parameter.kind {
         text.push_str(&format!(" One of: {}.", words.join(", ")));
     }
-    if let Some(default) = parameter.default {
+    if let Some(default) = &parameter.default {
         text.push_str(&format!(" [default: {default}]"));
     }
     text
@@ -105,7 +105,7 @@ mod tests {
         let agent = testing::agent();
         let help = help(&agent);
         for parameter in &agent.parameters {
-            assert!(help.contains(&mixed(parameter.getopt)), "{}", parameter.name);
+            assert!(help.contains(&mixed(&parameter.getopt)), "{}", parameter.name);
         }
         for line in help.lines() {
             assert!(line.len() <= WIDTH, "{line}");

@@ -28,7 +28,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
 
-use fencing::Agent;
+use fencing::agents::Definition;
 
 use crate::exit::Exit;
 use crate::input::UnbufferedStdin;
@@ -39,7 +39,7 @@ use crate::program::Caller;
 /// `agent_called` gives the agent for the name that the program is called by, which is one of the agent's names, or
 /// anything else.
 #[must_use]
-pub fn main(agent_called: fn(&str) -> Agent) -> ExitCode {
+pub fn main(agent_called: fn(&str) -> Definition) -> ExitCode {
     let mut arguments = env::args_os();
     let name = program_name(arguments.next());
     hardening::forbid_core_dumps();

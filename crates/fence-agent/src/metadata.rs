@@ -15,29 +15,29 @@ pub(crate) fn metadata(agent: &Agent) -> String {
 
 fn write_agent(xml: &mut String, agent: &Agent) -> fmt::Result {
     writeln!(xml, "<?xml version=\"1.0\" ?>")?;
-    let description = escape(agent.short_description);
+    let description = escape(&agent.short_description);
     writeln!(xml, "<resource-agent name=\"{}\" shortdesc=\"{description}\" >", agent.name)?;
-    for (name, description) in agent.other_names {
+    for (name, description) in &agent.other_names {
         writeln!(xml, "<symlink name=\"{name}\" shortdesc=\"{}\"/>", escape(description))?;
     }
-    writeln!(xml, "<longdesc>{}</longdesc>", escape(agent.long_description))?;
-    writeln!(xml, "<vendor-url>{}</vendor-url>", escape(agent.vendor_url))?;
+    writeln!(xml, "<longdesc>{}</longdesc>", escape(&agent.long_description))?;
+    writeln!(xml, "<vendor-url>{}</vendor-url>", escape(&agent.vendor_url))?;
     writeln!(xml, "<parameters>")?;
     for parameter in &agent.parameters {
         write_parameter(xml, parameter)?;
     }
     writeln!(xml, "</parameters>")?;
-    write_actions(xml, agent.actions)?;
+    write_actions(xml, &agent.actions)?;
     writeln!(xml, "</resource-agent>")
 }
 
 /// A parameter with an old name is there twice, so that configurations with either are valid.
 fn write_parameter(xml: &mut String, parameter: &Parameter) -> fmt::Result {
-    let Some(old_name) = parameter.old_name else {
-        return write_named_parameter(xml, parameter, parameter.name, "");
+    let Some(old_name) = &parameter.old_name else {
+        return write_named_parameter(xml, parameter, &parameter.name, "");
     };
     let obsoletes = format!(" obsoletes=\"{old_name}\"");
-    write_named_parameter(xml, parameter, parameter.name, &obsoletes)?;
+    write_named_parameter(xml, parameter, &parameter.name, &obsoletes)?;
     write_named_parameter(xml, parameter, old_name, " deprecated=\"1\"")
 }
 
@@ -49,18 +49,18 @@ fn write_named_parameter(
 ) -> fmt::Result {
     let required = u8::from(parameter.required);
     writeln!(xml, "\t<parameter name=\"{name}\" unique=\"0\" required=\"{required}\"{history}>")?;
-    writeln!(xml, "\t\t<getopt mixed=\"{}\" />", escape(&mixed(parameter.getopt)))?;
+    writeln!(xml, "\t\t<getopt mixed=\"{}\" />", escape(&mixed(&parameter.getopt)))?;
     write_content(xml, parameter)?;
-    writeln!(xml, "\t\t<shortdesc lang=\"en\">{}</shortdesc>", escape(parameter.help))?;
+    writeln!(xml, "\t\t<shortdesc lang=\"en\">{}</shortdesc>", escape(&parameter.help))?;
     writeln!(xml, "\t</parameter>")
 }
 
 fn write_content(xml: &mut String, parameter: &Parameter) -> fmt::Result {
     write!(xml, "\t\t<content type=\"{}\"", content_type(parameter))?;
-    if let Some(default) = parameter.default {
+    if let Some(default) = &parameter.default {
         write!(xml, " default=\"{}\"", escape(default))?;
     }
-    let Kind::Select(words) = parameter.kind else {
+    let Kind::Select(words) = &parameter.kind else {
         return writeln!(xml, "  />");
     };
     writeln!(xml, "  >")?;
@@ -71,7 +71,7 @@ fn write_content(xml: &mut String, parameter: &Parameter) -> fmt::Result {
 }
 
 fn content_type(parameter: &Parameter) -> &'static str {
-    match (parameter.kind, parameter.getopt.argument) {
+    match (&parameter.kind, &parameter.getopt.argument) {
         (Kind::Boolean, Argument::None) => "boolean",
         // The schema's booleans are switches; one that takes an argument is text to it.
         (Kind::Boolean | Kind::String | Kind::Secret, _) => "string",
@@ -82,11 +82,11 @@ fn content_type(parameter: &Parameter) -> &'static str {
 }
 
 /// Short and long option together: `-a, --ip=[ip]`.
-pub(crate) fn mixed(getopt: Getopt) -> String {
+pub(crate) fn mixed(getopt: &Getopt) -> String {
     let mut text = getopt.short.map(|short| format!("-{short}, ")).unwrap_or_default();
     text.push_str("--");
-    text.push_str(getopt.long);
-    if let Argument::Named(name) = getopt.argument {
+    text.push_str(&getopt.long);
+    if let Argument::Named(name) = &getopt.argument {
         text.push_str("=[");
         text.push_str(name);
         text.push(']');
@@ -135,8 +135,11 @@ mod tests {
 
     #[test]
     fn the_frame_is_that_of_the_python_agents() {
-        let agent =
-            Agent { parameters: Vec::new(), long_description: "A < B & C", ..testing::agent() };
+        let agent = Agent {
+            parameters: Vec::new(),
+            long_description: "A < B & C".into(),
+            ..testing::agent()
+        };
         let expected = r#"<?xml version="1.0" ?>
 <resource-agent name="fence_ipmilan" shortdesc="Fence agent for IPMI over LAN" >
 <symlink name="fence_ilo3" shortdesc="HP iLO 3, by IPMI 2.0 over LAN"/>
@@ -168,7 +171,7 @@ mod tests {
     #[test]
     fn each_kind_of_parameter_has_its_form() {
         let agent = testing::agent();
-        let help = |name| escape(agent.parameter(name).unwrap().help).into_owned();
+        let help = |name| escape(&agent.parameter(name).unwrap().help).into_owned();
         let cases = [
             (
                 "action",

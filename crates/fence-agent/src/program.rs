@@ -3,6 +3,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use fencing::Agent;
+use fencing::agents::{Definition, OpenDevice};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -25,11 +26,12 @@ pub(crate) struct Caller<'a> {
 }
 
 /// Does what the caller wants, and tells how the program ends.
-pub(crate) fn run(agent: Agent, caller: &mut Caller<'_>) -> Exit {
-    try_run(Arc::new(agent), caller).unwrap_or_else(|failure| failure.report())
+pub(crate) fn run(definition: Definition, caller: &mut Caller<'_>) -> Exit {
+    try_run(definition, caller).unwrap_or_else(|failure| failure.report())
 }
 
-fn try_run(agent: Arc<Agent>, caller: &mut Caller<'_>) -> Result<Exit, Failure> {
+fn try_run(definition: Definition, caller: &mut Caller<'_>) -> Result<Exit, Failure> {
+    let agent = Arc::new(definition.agent);
     let arguments = std::mem::take(&mut caller.arguments);
     let input = Input::read(&agent, arguments, caller.stdin)?;
     let request = Request::new(Arc::clone(&agent), &input);
@@ -41,7 +43,7 @@ fn try_run(agent: Arc<Agent>, caller: &mut Caller<'_>) -> Result<Exit, Failure> 
     for warning in &request.warnings {
         log::warn!("{warning}");
     }
-    serve(request, caller)
+    serve(request, definition.open, caller)
 }
 
 /// What is printed for a task that takes nothing else. Pacemaker asks for metadata as a user who may do nothing, so
@@ -55,7 +57,7 @@ fn document(agent: &Agent, task: &Task) -> Option<String> {
     }
 }
 
-fn serve(mut request: Request, caller: &mut Caller<'_>) -> Result<Exit, Failure> {
+fn serve(mut request: Request, open: OpenDevice, caller: &mut Caller<'_>) -> Result<Exit, Failure> {
     if let Task::Unknown(word) = request.task {
         return Err(Failure::UnrecognisedAction(word));
     }
@@ -63,10 +65,13 @@ fn serve(mut request: Request, caller: &mut Caller<'_>) -> Result<Exit, Failure>
     let settings = request.settings(caller.called_by_fenced)?;
     let Request { config, task, .. } = request;
     match task {
-        Task::Act(action) => fence::carry_out(Order { action, settings, config }, caller.stdout),
+        Task::Act(action) => {
+            let order = Order { action, settings, config, open };
+            fence::carry_out(order, caller.stdout)
+        }
         _ => {
             // To open a device checks the values that only the device understands, and connects nothing.
-            (config.agent().open)(&config)?;
+            open(&config)?;
             Ok(Exit::Success)
         }
     }
@@ -236,7 +241,7 @@ mod tests {
             called_by_fenced: false,
             configure_logs: |_| Ok(()),
         };
-        (run(testing::agent(), &mut caller), testing::take_logs())
+        (run(testing::definition(), &mut caller), testing::take_logs())
     }
 
     #[test]

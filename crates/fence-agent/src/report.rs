@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use fencing::PowerState;
-use fencing::procedure::{OffProof, Outcome};
+use fencing::procedure::{Done, OffProof, Outcome};
 
 use crate::exit::Exit;
 
@@ -28,38 +28,35 @@ pub(crate) fn print(stdout: &mut dyn Write, text: &str) -> io::Result<()> {
 }
 
 /// These lines are the interface; nothing in them may change.
-fn line(outcome: &Outcome) -> Option<String> {
-    let line = match outcome {
-        Outcome::Status(reading) => match reading.state() {
-            PowerState::Off => "Status: OFF",
-            PowerState::On | PowerState::Unsettled => "Status: ON",
-        },
-        Outcome::AlreadyOn(_) => "Success: Already ON",
-        Outcome::PoweredOn(_) => "Success: Powered ON",
-        Outcome::AlreadyOff(_) => "Success: Already OFF",
-        Outcome::PoweredOff(_) => "Success: Powered OFF",
-        Outcome::Rebooted { .. } | Outcome::DiagAcknowledged => "Success: Rebooted",
+fn line(outcome: &Outcome) -> Option<&'static str> {
+    let done = match outcome {
+        Outcome::Status(reading) => {
+            return Some(match reading.state() {
+                PowerState::Off => "Status: OFF",
+                PowerState::On | PowerState::Unknown => "Status: ON",
+            });
+        }
         Outcome::Monitored(_) | Outcome::NoPlugs => return None,
+        Outcome::Done(done) => done,
     };
-    Some(line.to_owned())
+    Some(match done {
+        Done::AlreadyOn(_) => "Success: Already ON",
+        Done::PoweredOn(_) => "Success: Powered ON",
+        Done::AlreadyOff(_) => "Success: Already OFF",
+        Done::PoweredOff(_) => "Success: Powered OFF",
+        Done::Rebooted { .. } | Done::DiagAcknowledged => "Success: Rebooted",
+    })
 }
 
 fn exit(outcome: &Outcome) -> Exit {
     match outcome {
         Outcome::Status(reading) => reading.state().into(),
-        Outcome::AlreadyOn(_)
-        | Outcome::PoweredOn(_)
-        | Outcome::AlreadyOff(_)
-        | Outcome::PoweredOff(_)
-        | Outcome::Rebooted { .. }
-        | Outcome::DiagAcknowledged
-        | Outcome::Monitored(_)
-        | Outcome::NoPlugs => Exit::Success,
+        Outcome::Done(_) | Outcome::Monitored(_) | Outcome::NoPlugs => Exit::Success,
     }
 }
 
 fn log_remarks(outcome: &Outcome, address: &str) {
-    let Outcome::Rebooted { proof, on } = outcome else {
+    let Outcome::Done(Done::Rebooted { proof, on }) = outcome else {
         return;
     };
     match proof {

@@ -42,7 +42,7 @@ impl Request {
             error: None,
         };
         for given in &input.given {
-            request.set(given.parameter, &given.text);
+            request.set(&given.parameter, &given.text);
         }
         request.task = task(&request.config, input.last("action"));
         request.verbosity = verbosity(&request.config, input.verbose_level);
@@ -68,7 +68,10 @@ impl Request {
     pub(crate) fn settings(&mut self, called_by_fenced: bool) -> Result<Settings, ConfigError> {
         let config = &mut self.config;
         if config.agent().parameter("ip").is_some() && !config.is_given("ip") {
-            return Err(ConfigError::Missing { what: "the fence address", parameter: "ip" });
+            return Err(ConfigError::Missing {
+                what: "the fence address".into(),
+                parameter: "ip".into(),
+            });
         }
         if called_by_fenced && !config.is_given("disable_timeout") {
             config.set("disable_timeout", "true")?;
@@ -76,7 +79,7 @@ impl Request {
         Settings::from_config(config)
     }
 
-    fn set(&mut self, parameter: &'static str, text: &str) {
+    fn set(&mut self, parameter: &str, text: &str) {
         let text = if parameter == "verbose_level" { self.checked_level(text) } else { text };
         match self.config.set(parameter, text) {
             Ok(()) => {}

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use fencing::agents::Definition;
 use fencing::{
     Agent, AgentConfig, ConfigError, Device, DeviceError, ErrorKind, Power, PowerState, RestartMark,
 };
@@ -57,8 +58,12 @@ fn machine(power: PowerState, behaviour: Behaviour) -> Machine {
 }
 
 /// The parameters of `fence_ipmilan`, and the machine of the test.
+pub(crate) fn definition() -> Definition {
+    Definition { open, ..fencing::agents::ipmilan::definition("fence_ipmilan") }
+}
+
 pub(crate) fn agent() -> Agent {
-    Agent { open, ..fencing::agents::ipmilan::agent("fence_ipmilan") }
+    definition().agent
 }
 
 /// A configuration of [`agent`].
@@ -73,7 +78,7 @@ pub(crate) fn config(given: &[(&str, &str)]) -> AgentConfig {
 fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError> {
     if config.text("cipher").as_deref() == Some("99") {
         let reason = "no such cipher suite".to_owned();
-        return Err(ConfigError::Unusable { parameter: "cipher", reason });
+        return Err(ConfigError::Unusable { parameter: "cipher".into(), reason });
     }
     MACHINE.with_borrow_mut(|machine| machine.config = Some(config.clone()));
     Ok(Box::new(Wire))
@@ -192,7 +197,7 @@ fn run(arguments: &[&str], stdin: &str) -> Run {
         called_by_fenced: false,
         configure_logs: |_| Ok(()),
     };
-    let exit = program::run(agent(), &mut caller);
+    let exit = program::run(definition(), &mut caller);
     Run { exit, stdout: String::from_utf8(stdout).unwrap(), logs: take_logs() }
 }
 

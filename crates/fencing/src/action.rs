@@ -44,6 +44,36 @@ impl fmt::Display for Action {
     }
 }
 
+/// An [`Action`] that changes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PowerCommand {
+    /// See [`Action::On`].
+    On,
+    /// See [`Action::Off`].
+    Off,
+    /// See [`Action::Reboot`].
+    Reboot,
+    /// See [`Action::Diag`].
+    Diag,
+}
+
+impl From<PowerCommand> for Action {
+    fn from(command: PowerCommand) -> Self {
+        match command {
+            PowerCommand::On => Self::On,
+            PowerCommand::Off => Self::Off,
+            PowerCommand::Reboot => Self::Reboot,
+            PowerCommand::Diag => Self::Diag,
+        }
+    }
+}
+
+impl fmt::Display for PowerCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Action::from(*self).fmt(f)
+    }
+}
+
 /// What power can be switched to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Power {
@@ -69,7 +99,7 @@ pub enum PowerState {
     Off,
     /// Neither was seen: it is on its way off, or the device has a word for it that nobody knows. For a status that is on,
     /// because it is not off; no success rests on it.
-    Unsettled,
+    Unknown,
 }
 
 impl From<Power> for PowerState {
@@ -86,7 +116,7 @@ impl fmt::Display for PowerState {
         f.write_str(match self {
             Self::On => "ON",
             Self::Off => "OFF",
-            Self::Unsettled => "neither ON nor OFF",
+            Self::Unknown => "neither ON nor OFF",
         })
     }
 }

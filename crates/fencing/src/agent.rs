@@ -1,39 +1,48 @@
-use crate::{Action, AgentConfig, ConfigError, Device, Parameter};
+use crate::{Action, Parameter, Text};
 
-/// One definition of a fence agent, from which every face of it is made: the program's command line, standard
-/// input, help and metadata, and what other programs embed.
+/// What a fence agent is, whoever provides it.
 #[derive(Clone, Debug)]
 pub struct Agent {
+    /// The name that its provider is registered by.
+    pub provider: Text,
     /// The name it is called by: `fence_ipmilan`.
-    pub name: &'static str,
+    pub name: Text,
     /// One line.
-    pub short_description: &'static str,
+    pub short_description: Text,
     /// A paragraph.
-    pub long_description: &'static str,
+    pub long_description: Text,
     /// Where to read about what it controls; may be empty.
-    pub vendor_url: &'static str,
+    pub vendor_url: Text,
     /// Other names of the same agent, each with its one line.
-    pub other_names: &'static [(&'static str, &'static str)],
+    pub other_names: Vec<(Text, Text)>,
     /// Its parameters, in the order in which help and metadata show them.
     pub parameters: Vec<Parameter>,
     /// What it can do, in the order of the metadata.
-    pub actions: &'static [AgentAction],
+    pub actions: Vec<AgentAction>,
     /// What a plug means to it.
     pub plug: Plug,
-    /// Makes the device that a configuration describes. Nothing is connected by it.
-    pub open: OpenDevice,
+    /// Whether its machines have to be switched on before they may join a cluster.
+    pub unfencing: Unfencing,
 }
 
-/// Makes a device of a configuration, or says what is wrong with it.
-pub type OpenDevice = fn(&AgentConfig) -> Result<Box<dyn Device>, ConfigError>;
-
-/// What a plug means to an agent, unless `port_as_ip` makes it the address of the device.
+/// What a plug (also called port) means to an agent, unless `port_as_ip` makes it the address of the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plug {
     /// Nothing: the device has one machine. Callers send one all the same.
     Ignored,
-    /// It chooses one of several machines of the device.
+    /// It chooses one of several machines of the device, and may be left out where there is one only.
     Chooses,
+    /// It chooses one of several machines of the device, and nothing but a monitor or a list works without.
+    Required,
+}
+
+/// What an agent wants of the action on, when a machine joins the cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unfencing {
+    /// It has to be carried out then (`automatic="1"`).
+    pub automatic: bool,
+    /// The machine itself has to do it (`on_target="1"`).
+    pub on_target: bool,
 }
 
 /// What an agent can do.
@@ -64,6 +73,12 @@ impl Agent {
         let name = name.to_ascii_lowercase();
         let name = if name == "meta-data" { "metadata" } else { &name };
         self.actions.iter().copied().find(|action| action.name() == name)
+    }
+
+    /// Whether it says of itself that it can do this.
+    #[must_use]
+    pub fn can(&self, action: Action) -> bool {
+        self.actions.contains(&AgentAction::Shown(action))
     }
 }
 

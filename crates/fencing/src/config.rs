@@ -2,14 +2,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Agent, InvalidValue, Parameter, Secret, Value};
+use crate::{Agent, InvalidValue, Parameter, Secret, Text, Value};
 
 /// The parameters that one device is configured with: names and values that its agent knows, checked as they
 /// come in.
 #[derive(Clone, Debug)]
 pub struct AgentConfig {
     agent: Arc<Agent>,
-    given: BTreeMap<&'static str, Value>,
+    given: BTreeMap<Text, Value>,
 }
 
 /// Why a configuration is not usable.
@@ -22,7 +22,7 @@ pub enum ConfigError {
     #[error("the value you have entered for --{parameter} {reason}")]
     Invalid {
         /// The parameter, as on a command line.
-        parameter: &'static str,
+        parameter: Text,
         /// Why.
         reason: InvalidValue,
     },
@@ -30,15 +30,15 @@ pub enum ConfigError {
     #[error("you have to enter {what} ({parameter}=…)")]
     Missing {
         /// What it is, in words.
-        what: &'static str,
+        what: Text,
         /// The parameter.
-        parameter: &'static str,
+        parameter: Text,
     },
     /// The value is of the right kind, and yet unusable.
     #[error("{parameter}: {reason}")]
     Unusable {
         /// The parameter.
-        parameter: &'static str,
+        parameter: Text,
         /// Why, and what to do.
         reason: String,
     },
@@ -65,12 +65,12 @@ impl AgentConfig {
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), ConfigError> {
         let parameter =
             self.agent.parameter(name).ok_or_else(|| ConfigError::Unknown(name.to_owned()))?;
-        let key = parameter.name;
+        let key = parameter.name.clone();
         if text.is_empty() {
-            self.given.remove(key);
+            self.given.remove(&key);
             return Ok(());
         }
-        let long = parameter.getopt.long;
+        let long = parameter.getopt.long.clone();
         let value = parameter
             .parse(text)
             .map_err(|reason| ConfigError::Invalid { parameter: long, reason })?;
@@ -89,7 +89,7 @@ impl AgentConfig {
     pub fn text(&self, name: &str) -> Option<String> {
         match self.value(name)? {
             Value::String(text) => Some(text),
-            Value::Select(word) => Some(word.to_owned()),
+            Value::Select(word) => Some(word.into_owned()),
             _ => None,
         }
     }
@@ -149,5 +149,5 @@ impl AgentConfig {
 
 fn default_of(parameter: &Parameter) -> Option<Value> {
     // A test of each table parses every default.
-    parameter.parse(parameter.default?).ok()
+    parameter.parse(parameter.default.as_deref()?).ok()
 }

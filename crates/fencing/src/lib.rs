@@ -11,9 +11,14 @@ mod secret;
 #[allow(dead_code, reason = "for the providers, which come next")]
 mod work;
 
-pub use action::{Action, Power, PowerState};
-pub use agent::{Agent, AgentAction, OpenDevice, Plug};
+pub use action::{Action, Power, PowerCommand, PowerState};
+pub use agent::{Agent, AgentAction, Plug, Unfencing};
 pub use config::{AgentConfig, ConfigError};
 pub use device::{Device, DeviceError, ErrorKind, RestartMark};
 pub use parameter::{Argument, Getopt, InvalidValue, Kind, Parameter, Value};
 pub use secret::Secret;
+
+use std::borrow::Cow;
+
+/// A text that is either part of the program, as those of its own agents are, or was read.
+pub type Text = Cow<'static, str>;

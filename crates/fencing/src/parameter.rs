@@ -1,28 +1,28 @@
 use std::time::Duration;
 
-use crate::Secret;
+use crate::{Secret, Text};
 
 /// One parameter of an agent: a row of its table, from which every face of the agent is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
     /// Its name on standard input and in configurations.
-    pub name: &'static str,
+    pub name: Text,
     /// The name it had in older versions of the agents, still accepted.
-    pub old_name: Option<&'static str>,
+    pub old_name: Option<Text>,
     /// What values it takes.
     pub kind: Kind,
     /// The value when none is given, as text.
-    pub default: Option<&'static str>,
+    pub default: Option<Text>,
     /// Whether the metadata call it required.
     pub required: bool,
     /// How it is written on a command line.
     pub getopt: Getopt,
     /// One sentence for whoever configures it.
-    pub help: &'static str,
+    pub help: Text,
 }
 
 /// What values a parameter takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// 1, yes, on, true; 0, no, off, false; in any case.
     Boolean,
@@ -35,27 +35,27 @@ pub enum Kind {
     /// A number of whole seconds, not negative.
     Seconds,
     /// One of these words, in any case.
-    Select(&'static [&'static str]),
+    Select(Vec<Text>),
 }
 
 /// How a parameter is written on a command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Getopt {
     /// `-a`.
     pub short: Option<char>,
     /// `--ip`.
-    pub long: &'static str,
+    pub long: Text,
     /// What follows it.
     pub argument: Argument,
 }
 
 /// What follows an option on a command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Argument {
     /// Nothing: the option is a switch.
     None,
     /// A value, called this in help and metadata.
-    Named(&'static str),
+    Named(Text),
     /// A value that help and metadata do not mention.
     Unnamed,
 }
@@ -74,7 +74,7 @@ pub enum Value {
     /// Of a [`Kind::Seconds`].
     Seconds(Duration),
     /// Of a [`Kind::Select`]: the word as the table writes it.
-    Select(&'static str),
+    Select(Text),
 }
 
 /// Why a text is not a value of a parameter. It does not repeat the text, which may be a misplaced secret.
@@ -91,7 +91,7 @@ pub enum InvalidValue {
     Seconds,
     /// See [`Kind::Select`].
     #[error("is not a valid choice from: {}", .0.join(", "))]
-    Select(&'static [&'static str]),
+    Select(Vec<Text>),
 }
 
 impl Parameter {
@@ -100,7 +100,7 @@ impl Parameter {
     /// # Errors
     /// When the text is not of the parameter's kind.
     pub fn parse(&self, text: &str) -> Result<Value, InvalidValue> {
-        match self.kind {
+        match &self.kind {
             Kind::Boolean => parse_boolean(text).map(Value::Boolean).ok_or(InvalidValue::Boolean),
             Kind::String => Ok(Value::String(text.to_owned())),
             Kind::Secret => Ok(Value::Secret(Secret::new(text))),
@@ -111,15 +111,16 @@ impl Parameter {
             Kind::Select(words) => words
                 .iter()
                 .find(|word| word.eq_ignore_ascii_case(text))
-                .map(|word| Value::Select(word))
-                .ok_or(InvalidValue::Select(words)),
+                .map(|word| Value::Select(word.clone()))
+                .ok_or_else(|| InvalidValue::Select(words.clone())),
         }
     }
 
     /// Whether this parameter is meant: its name or its old name, with `-` and `_` taken as the same.
     #[must_use]
     pub fn answers_to(&self, name: &str) -> bool {
-        is_same_name(self.name, name) || self.old_name.is_some_and(|old| is_same_name(old, name))
+        is_same_name(&self.name, name)
+            || self.old_name.as_ref().is_some_and(|old| is_same_name(old, name))
     }
 }
 
@@ -146,13 +147,13 @@ mod tests {
 
     fn parameter(kind: Kind) -> Parameter {
         Parameter {
-            name: "some_name",
-            old_name: Some("old"),
+            name: "some_name".into(),
+            old_name: Some("old".into()),
             kind,
             default: None,
             required: false,
-            getopt: Getopt { short: None, long: "some-name", argument: Argument::None },
-            help: "",
+            getopt: Getopt { short: None, long: "some-name".into(), argument: Argument::None },
+            help: "".into(),
         }
     }
 
@@ -199,8 +200,8 @@ mod tests {
 
     #[test]
     fn choices_are_case_insensitive() {
-        let select = parameter(Kind::Select(&["operator", "administrator"]));
-        assert_eq!(select.parse("OPERATOR"), Ok(Value::Select("operator")));
+        let select = parameter(Kind::Select(vec!["operator".into(), "administrator".into()]));
+        assert_eq!(select.parse("OPERATOR"), Ok(Value::Select("operator".into())));
         let error = select.parse("root").unwrap_err();
         assert_eq!(error.to_string(), "is not a valid choice from: operator, administrator");
     }

@@ -46,7 +46,7 @@ fn utf8(arguments: Vec<OsString>) -> Result<Vec<String>, InputError> {
 }
 
 fn command(agent: &Agent) -> Command {
-    Command::new(agent.name)
+    Command::new(agent.name.to_string())
         .no_binary_name(true)
         .disable_help_flag(true)
         .disable_version_flag(true)
@@ -56,7 +56,7 @@ fn command(agent: &Agent) -> Command {
 }
 
 fn option(parameter: &Parameter) -> Arg {
-    let option = Arg::new(parameter.name).long(parameter.getopt.long);
+    let option = Arg::new(parameter.name.to_string()).long(parameter.getopt.long.to_string());
     let option = match parameter.getopt.short {
         Some(short) => option.short(short),
         None => option,
@@ -71,18 +71,18 @@ fn option(parameter: &Parameter) -> Arg {
 }
 
 fn given(parameter: &Parameter, matches: &ArgMatches) -> Option<Given> {
-    let name = parameter.name;
+    let name = &*parameter.name;
     let text = match parameter.getopt.argument {
         Argument::None => (matches.get_count(name) > 0).then(|| "1".to_owned()),
         Argument::Named(_) | Argument::Unnamed => {
             matches.get_many::<String>(name)?.next_back().cloned()
         }
     };
-    Some(Given { parameter: name, text: Zeroizing::new(text?) })
+    Some(Given { parameter: parameter.name.clone(), text: Zeroizing::new(text?) })
 }
 
 fn verbose_level(agent: &Agent, matches: &ArgMatches) -> u8 {
-    agent.parameter("verbose").map_or(0, |switch| matches.get_count(switch.name))
+    agent.parameter("verbose").map_or(0, |switch| matches.get_count(&switch.name))
 }
 
 fn left_over(matches: &ArgMatches) -> Option<String> {
@@ -120,7 +120,7 @@ fn option_of(error: &clap::Error) -> Option<&str> {
 }
 
 fn unknown(option: &str, agent: &Agent) -> InputError {
-    let options = agent.parameters.iter().map(|parameter| parameter.getopt.long);
+    let options = agent.parameters.iter().map(|parameter| parameter.getopt.long.clone());
     let meanings: Vec<_> = match option.strip_prefix("--") {
         Some(start) => options.filter(|long| long.starts_with(start)).collect(),
         None => Vec::new(),

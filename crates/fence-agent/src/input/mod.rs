@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Read};
 
-use fencing::Agent;
+use fencing::{Agent, Text};
 use zeroize::Zeroizing;
 
 pub(crate) use self::stdin::UnbufferedStdin;
@@ -29,7 +29,7 @@ pub(crate) struct Input {
 #[derive(Debug)]
 pub(crate) struct Given {
     /// The parameter's name.
-    pub(crate) parameter: &'static str,
+    pub(crate) parameter: Text,
     /// The text, which may be a secret.
     pub(crate) text: Zeroizing<String>,
 }
@@ -63,7 +63,7 @@ pub(crate) enum InputError {
     #[error("{0} is not recognised; --help lists the options")]
     UnknownOption(OptionName),
     #[error("{option} is ambiguous: it may be --{}", .meanings.join(", --"))]
-    AmbiguousOption { option: OptionName, meanings: Vec<&'static str> },
+    AmbiguousOption { option: OptionName, meanings: Vec<Text> },
     #[error("{0} needs a value")]
     MissingValue(OptionName),
     #[error("{0} takes no value")]

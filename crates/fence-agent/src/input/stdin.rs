@@ -90,7 +90,7 @@ impl<'a> Lines<'a> {
         let (name, value) = line.split_once('=').unwrap_or((line, ""));
         let text = Zeroizing::new(unquoted(value).to_owned());
         if let Some(parameter) = self.agent.parameter(name) {
-            self.given.push(Given { parameter: parameter.name, text });
+            self.given.push(Given { parameter: parameter.name.clone(), text });
         } else if name == OLD_ACTION {
             self.old_action = Some(text);
         } else if !IGNORED.contains(&name) {
@@ -128,7 +128,7 @@ impl<'a> Lines<'a> {
         let is_action_given = self.given.iter().any(|given| given.parameter == "action");
         if !is_action_given {
             match (self.old_action, self.misspelt_action) {
-                (Some(text), _) => self.given.push(Given { parameter: "action", text }),
+                (Some(text), _) => self.given.push(Given { parameter: "action".into(), text }),
                 (None, Some(word)) => return Err(InputError::MisspeltAction(word)),
                 (None, None) => {}
             }

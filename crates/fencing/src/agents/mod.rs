@@ -5,3 +5,32 @@ pub mod ipmilan;
 #[cfg(feature = "redfish")]
 pub mod redfish;
 mod standard;
+
+use crate::{Agent, AgentConfig, ConfigError, Device};
+
+/// The name that the provider of these agents is usually registered by.
+pub const NATIVE: &str = "native";
+
+/// An agent of this project, and how it reaches its device: what the programs, the provider
+/// [`Native`](crate::providers::Native) and the manual pages are made of.
+#[derive(Clone, Debug)]
+pub struct Definition {
+    /// What it is.
+    pub agent: Agent,
+    /// Makes the device that a configuration describes. Nothing is connected by it.
+    pub open: OpenDevice,
+}
+
+/// Makes a device of a configuration, or says what is wrong with it.
+pub type OpenDevice = fn(&AgentConfig) -> Result<Box<dyn Device>, ConfigError>;
+
+/// All of them, each under each of its names.
+#[must_use]
+pub fn all() -> Vec<Definition> {
+    let mut all = Vec::new();
+    #[cfg(feature = "ipmilan")]
+    all.extend(ipmilan::names().map(ipmilan::definition));
+    #[cfg(feature = "redfish")]
+    all.push(redfish::definition(redfish::NAME));
+    all
+}

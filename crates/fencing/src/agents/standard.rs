@@ -3,12 +3,16 @@
 
 use std::time::Duration;
 
-use crate::{Action, AgentAction, AgentConfig, Argument, ConfigError, Getopt, Kind, Parameter};
+use super::NATIVE;
+use crate::{
+    Action, Agent, AgentAction, AgentConfig, Argument, ConfigError, Getopt, Kind, Parameter, Plug,
+    Text, Unfencing,
+};
 
 /// The login time-out where the user has none.
 const WITHOUT_LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(super) const ACTIONS: &[AgentAction] = &[
+const ACTIONS: [AgentAction; 11] = [
     AgentAction::Shown(Action::On),
     AgentAction::Shown(Action::Off),
     AgentAction::Shown(Action::Reboot),
@@ -22,10 +26,26 @@ pub(super) const ACTIONS: &[AgentAction] = &[
     AgentAction::Accepted(Action::ListStatus),
 ];
 
+/// An agent without parameters, to be completed.
+pub(super) fn agent(name: &'static str) -> Agent {
+    Agent {
+        provider: NATIVE.into(),
+        name: name.into(),
+        short_description: "".into(),
+        long_description: "".into(),
+        vendor_url: "".into(),
+        other_names: Vec::new(),
+        parameters: Vec::new(),
+        actions: ACTIONS.to_vec(),
+        plug: Plug::Ignored,
+        unfencing: Unfencing::default(),
+    }
+}
+
 pub(super) fn action() -> Parameter {
     Parameter {
         required: true,
-        default: Some("reboot"),
+        default: Some("reboot".into()),
         getopt: option(Some('o'), "action", "action"),
         ..parameter("action", Kind::String, "What to do.")
     }
@@ -33,7 +53,7 @@ pub(super) fn action() -> Parameter {
 
 pub(super) fn ip() -> Parameter {
     Parameter {
-        old_name: Some("ipaddr"),
+        old_name: Some("ipaddr".into()),
         getopt: option(Some('a'), "ip", "ip"),
         ..parameter("ip", Kind::String, "Address or host name of the BMC.")
     }
@@ -41,7 +61,7 @@ pub(super) fn ip() -> Parameter {
 
 pub(super) fn ipport(default: &'static str, help: &'static str) -> Parameter {
     Parameter {
-        default: Some(default),
+        default: Some(default.into()),
         getopt: option(Some('u'), "ipport", "port"),
         ..parameter("ipport", Kind::Integer, help)
     }
@@ -49,7 +69,7 @@ pub(super) fn ipport(default: &'static str, help: &'static str) -> Parameter {
 
 pub(super) fn username() -> Parameter {
     Parameter {
-        old_name: Some("login"),
+        old_name: Some("login".into()),
         getopt: option(Some('l'), "username", "name"),
         ..parameter("username", Kind::String, "Name of the user on the BMC.")
     }
@@ -57,7 +77,7 @@ pub(super) fn username() -> Parameter {
 
 pub(super) fn password() -> Parameter {
     Parameter {
-        old_name: Some("passwd"),
+        old_name: Some("passwd".into()),
         getopt: option(Some('p'), "password", "password"),
         ..parameter("password", Kind::Secret, "Password of the user on the BMC.")
     }
@@ -65,7 +85,7 @@ pub(super) fn password() -> Parameter {
 
 pub(super) fn password_script() -> Parameter {
     Parameter {
-        old_name: Some("passwd_script"),
+        old_name: Some("passwd_script".into()),
         getopt: option(Some('S'), "password-script", "script"),
         ..parameter("password_script", Kind::String, "Command whose output is the password.")
     }
@@ -73,7 +93,7 @@ pub(super) fn password_script() -> Parameter {
 
 pub(super) fn plug(help: &'static str) -> Parameter {
     Parameter {
-        old_name: Some("port"),
+        old_name: Some("port".into()),
         getopt: option(Some('n'), "plug", "ip"),
         ..parameter("plug", Kind::String, help)
     }
@@ -81,11 +101,11 @@ pub(super) fn plug(help: &'static str) -> Parameter {
 
 pub(super) fn method() -> Parameter {
     Parameter {
-        default: Some("onoff"),
+        default: Some("onoff".into()),
         getopt: option(Some('m'), "method", "method"),
         ..parameter(
             "method",
-            Kind::Select(&["onoff", "cycle"]),
+            words(&["onoff", "cycle"]),
             "How to reboot: off, seen off, on; or by one power cycle, which counts when off was seen or the \
              BMC proves the restart.",
         )
@@ -103,7 +123,7 @@ pub(super) fn login_timeout(config: &AgentConfig) -> Duration {
 }
 
 pub(super) fn address(config: &AgentConfig) -> Result<String, ConfigError> {
-    config.text("ip").ok_or(ConfigError::Missing { what: "the fence address", parameter: "ip" })
+    config.text("ip").ok_or(missing("the fence address", "ip"))
 }
 
 /// The parameter `ipport`, a port of this protocol.
@@ -116,7 +136,11 @@ pub(super) fn port(config: &AgentConfig, protocol: &str) -> Result<u16, ConfigEr
 }
 
 pub(super) fn unusable(parameter: &'static str, reason: String) -> ConfigError {
-    ConfigError::Unusable { parameter, reason }
+    ConfigError::Unusable { parameter: parameter.into(), reason }
+}
+
+pub(super) fn missing(what: &'static str, parameter: &'static str) -> ConfigError {
+    ConfigError::Missing { what: what.into(), parameter: parameter.into() }
 }
 
 /// Parameters of the agent as a program, in the order of the Python agents.
@@ -130,7 +154,11 @@ pub(super) fn program() -> Vec<Parameter> {
         ),
         switch("verbose", Some('v'), "verbose", "Say more; several -v say more still."),
         Parameter {
-            getopt: Getopt { short: None, long: "verbose-level", argument: Argument::Unnamed },
+            getopt: Getopt {
+                short: None,
+                long: "verbose-level".into(),
+                argument: Argument::Unnamed,
+            },
             ..parameter(
                 "verbose_level",
                 Kind::Integer,
@@ -138,7 +166,7 @@ pub(super) fn program() -> Vec<Parameter> {
             )
         },
         Parameter {
-            old_name: Some("debug"),
+            old_name: Some("debug".into()),
             getopt: option(Some('D'), "debug-file", "debugfile"),
             ..parameter(
                 "debug_file",
@@ -149,7 +177,7 @@ pub(super) fn program() -> Vec<Parameter> {
         switch("version", Some('V'), "version", "Print the version and exit."),
         switch("help", Some('h'), "help", "Print this help and exit."),
         Parameter {
-            default: Some(","),
+            default: Some(",".into()),
             getopt: option(None, "plug-separator", "char"),
             ..parameter("plug_separator", Kind::String, "What separates several plugs.")
         },
@@ -158,8 +186,8 @@ pub(super) fn program() -> Vec<Parameter> {
 
 /// How long the agent waits, in the order of the Python agents. `power_wait` has a default of its own in each.
 pub(super) fn timing(power_wait: &'static str) -> Vec<Parameter> {
-    let seconds = |name, long, default, help| Parameter {
-        default: Some(default),
+    let seconds = |name, long, default: &'static str, help| Parameter {
+        default: Some(default.into()),
         getopt: option(None, long, "seconds"),
         ..parameter(name, Kind::Seconds, help)
     };
@@ -212,7 +240,7 @@ pub(super) fn timing(power_wait: &'static str) -> Vec<Parameter> {
              other faster.",
         ),
         Parameter {
-            default: Some("1"),
+            default: Some("1".into()),
             getopt: option(None, "retry-on", "attempts"),
             ..parameter(
                 "retry_on",
@@ -227,9 +255,9 @@ pub(super) fn timing(power_wait: &'static str) -> Vec<Parameter> {
 pub(super) fn sudo() -> Vec<Parameter> {
     const UNUSED: &str = "Accepted for compatibility: this agent uses no sudo.";
     vec![
-        Parameter { old_name: Some("sudo"), ..switch("use_sudo", None, "use-sudo", UNUSED) },
+        Parameter { old_name: Some("sudo".into()), ..switch("use_sudo", None, "use-sudo", UNUSED) },
         Parameter {
-            default: Some("/usr/bin/sudo"),
+            default: Some("/usr/bin/sudo".into()),
             getopt: option(None, "sudo-path", "path"),
             ..parameter("sudo_path", Kind::String, UNUSED)
         },
@@ -237,7 +265,7 @@ pub(super) fn sudo() -> Vec<Parameter> {
 }
 
 pub(super) fn option(short: Option<char>, long: &'static str, value: &'static str) -> Getopt {
-    Getopt { short, long, argument: Argument::Named(value) }
+    Getopt { short, long: long.into(), argument: Argument::Named(value.into()) }
 }
 
 pub(super) fn switch(
@@ -247,20 +275,25 @@ pub(super) fn switch(
     help: &'static str,
 ) -> Parameter {
     Parameter {
-        getopt: Getopt { short, long, argument: Argument::None },
+        getopt: Getopt { short, long: long.into(), argument: Argument::None },
         ..parameter(name, Kind::Boolean, help)
     }
+}
+
+/// The values of a parameter that is one of these words.
+pub(super) fn words(words: &[&'static str]) -> Kind {
+    Kind::Select(words.iter().map(|word| Text::from(*word)).collect())
 }
 
 /// A row of a table, to be completed: optional, without default, without a command-line form.
 pub(super) fn parameter(name: &'static str, kind: Kind, help: &'static str) -> Parameter {
     Parameter {
-        name,
+        name: name.into(),
         old_name: None,
         kind,
         default: None,
         required: false,
-        getopt: Getopt { short: None, long: name, argument: Argument::None },
-        help,
+        getopt: Getopt { short: None, long: name.into(), argument: Argument::None },
+        help: help.into(),
     }
 }

@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep_until};
 use super::outcome::CommandSent;
 use super::switch::await_on;
 use super::{
-    FenceError, OffProof, Outcome, Reading, Restart, SeenOff, Settings, Unverified, off_already,
+    Done, FenceError, OffProof, Reading, Restart, SeenOff, Settings, Unverified, off_already,
     on_again,
 };
 use crate::{Device, ErrorKind, PowerState, RestartMark};
@@ -32,16 +32,16 @@ pub(super) async fn reboot(
     device: &mut dyn Device,
     settings: &Settings,
     accept_unverified: bool,
-) -> Result<Outcome, FenceError> {
+) -> Result<Done, FenceError> {
     if let Some(seen) = off_already(device, settings).await? {
         // A cycle does nothing to a machine that is off (IPMI 2.0 §28.3), which is what fencing wants of it.
         let on = on_again(device, settings).await;
-        return Ok(Outcome::Rebooted { proof: OffProof::Seen(seen), on });
+        return Ok(Done::Rebooted { proof: OffProof::Seen(seen), on });
     }
     let mut cycle = Cycle::new(device, settings).await;
     let (sent, proof) = cycle.run(device, accept_unverified).await?;
     let on = await_on(device, settings, sent, settings.bounded_deadline()).await;
-    Ok(Outcome::Rebooted { proof, on })
+    Ok(Done::Rebooted { proof, on })
 }
 
 struct Cycle {

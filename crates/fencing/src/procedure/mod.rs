@@ -11,14 +11,14 @@ mod switch;
 mod tests;
 
 pub use error::{FenceError, LastKnown};
-pub use outcome::{OffProof, Outcome, Reading, Restart, SeenOff, SeenOn, Unverified};
+pub use outcome::{Done, OffProof, Outcome, Reading, Restart, SeenOff, SeenOn, Unverified};
 pub use settings::{Method, Settings};
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::{Action, Device, ErrorKind};
+use crate::{Action, Device, ErrorKind, PowerCommand};
 
 use switch::{switch_off, switch_on};
 
@@ -39,62 +39,92 @@ pub async fn run(
     settings: &Settings,
 ) -> Result<Outcome, FenceError> {
     match action {
-        Action::Status => first_reading(device, settings).await.map(Outcome::Status),
-        Action::Monitor => monitor(device, settings).await,
-        Action::On => on(device, settings).await,
-        Action::Off => off(device, settings).await,
-        Action::Reboot => match settings.method {
+        Action::Status => status(device, settings).await.map(Outcome::Status),
+        Action::Monitor => monitor(device, settings).await.map(Outcome::Monitored),
+        Action::On => command(device, PowerCommand::On, settings).await.map(Outcome::Done),
+        Action::Off => command(device, PowerCommand::Off, settings).await.map(Outcome::Done),
+        Action::Reboot => command(device, PowerCommand::Reboot, settings).await.map(Outcome::Done),
+        Action::Diag => command(device, PowerCommand::Diag, settings).await.map(Outcome::Done),
+        Action::List | Action::ListStatus => Ok(Outcome::NoPlugs),
+    }
+}
+
+/// Carries out a command, as [`run`] does.
+///
+/// # Errors
+/// See [`FenceError`].
+pub async fn command(
+    device: &mut dyn Device,
+    command: PowerCommand,
+    settings: &Settings,
+) -> Result<Done, FenceError> {
+    match command {
+        PowerCommand::On => on(device, settings).await,
+        PowerCommand::Off => off(device, settings).await,
+        PowerCommand::Reboot => match settings.method {
             Method::OnOff => reboot(device, settings).await,
             Method::Cycle { accept_unverified } => {
                 cycle::reboot(device, settings, accept_unverified).await
             }
         },
-        Action::Diag => diag(device, settings).await,
-        Action::List | Action::ListStatus => Ok(Outcome::NoPlugs),
+        PowerCommand::Diag => diag(device, settings).await,
     }
+}
+
+/// Reads the power state, with patience for a device that is busy.
+///
+/// # Errors
+/// [`FenceError::Status`].
+pub async fn status(device: &mut dyn Device, settings: &Settings) -> Result<Reading, FenceError> {
+    first_reading(device, settings).await
 }
 
 /// Whether the device answers. One with several machines does; who watches over it, as pacemaker does, names none of them.
-async fn monitor(device: &mut dyn Device, settings: &Settings) -> Result<Outcome, FenceError> {
+///
+/// # Errors
+/// [`FenceError::Status`].
+pub async fn monitor(
+    device: &mut dyn Device,
+    settings: &Settings,
+) -> Result<Option<Reading>, FenceError> {
     match first_reading(device, settings).await {
-        Ok(reading) => Ok(Outcome::Monitored(Some(reading))),
         Err(FenceError::Status(error)) if error.kind() == ErrorKind::Unchosen => {
             log::info!("{}: {error}; for a monitor that is no failure", device.address());
-            Ok(Outcome::Monitored(None))
+            Ok(None)
         }
-        Err(error) => Err(error),
+        reading => reading.map(Some),
     }
 }
 
-async fn on(device: &mut dyn Device, settings: &Settings) -> Result<Outcome, FenceError> {
+async fn on(device: &mut dyn Device, settings: &Settings) -> Result<Done, FenceError> {
     let reading = first_reading(device, settings).await?;
     if let Some(seen) = SeenOn::already(reading) {
-        return Ok(Outcome::AlreadyOn(seen));
+        return Ok(Done::AlreadyOn(seen));
     }
     // One attempt, and those that the user wants on top of it, as in the Python agents.
     let mut attempts = settings.on_attempts;
     loop {
         match switch_on(device, settings, settings.power_deadline()).await {
             Err(FenceError::TimedOut { .. }) if attempts > 0 => attempts -= 1,
-            seen => return seen.map(Outcome::PoweredOn),
+            seen => return seen.map(Done::PoweredOn),
         }
     }
 }
 
-async fn off(device: &mut dyn Device, settings: &Settings) -> Result<Outcome, FenceError> {
+async fn off(device: &mut dyn Device, settings: &Settings) -> Result<Done, FenceError> {
     match off_already(device, settings).await? {
-        Some(seen) => Ok(Outcome::AlreadyOff(seen)),
-        None => switch_off(device, settings).await.map(Outcome::PoweredOff),
+        Some(seen) => Ok(Done::AlreadyOff(seen)),
+        None => switch_off(device, settings).await.map(Done::PoweredOff),
     }
 }
 
-async fn reboot(device: &mut dyn Device, settings: &Settings) -> Result<Outcome, FenceError> {
+async fn reboot(device: &mut dyn Device, settings: &Settings) -> Result<Done, FenceError> {
     let seen = match off_already(device, settings).await? {
         Some(seen) => seen,
         None => switch_off(device, settings).await?,
     };
     let on = on_again(device, settings).await;
-    Ok(Outcome::Rebooted { proof: OffProof::Seen(seen), on })
+    Ok(Done::Rebooted { proof: OffProof::Seen(seen), on })
 }
 
 /// The on part of a reboot. The machine has been fenced; whatever happens here does not change that.
@@ -110,11 +140,11 @@ async fn on_again(device: &mut dyn Device, settings: &Settings) -> Result<SeenOn
     result
 }
 
-async fn diag(device: &mut dyn Device, settings: &Settings) -> Result<Outcome, FenceError> {
+async fn diag(device: &mut dyn Device, settings: &Settings) -> Result<Done, FenceError> {
     device
         .diagnostic_interrupt(settings.answer_deadline())
         .await
-        .map(|()| Outcome::DiagAcknowledged)
+        .map(|()| Done::DiagAcknowledged)
         .map_err(|source| FenceError::Command { command: "diagnostic interrupt", source })
 }
 

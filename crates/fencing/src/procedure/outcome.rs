@@ -5,13 +5,22 @@ use tokio::time::Instant;
 use super::FenceError;
 use crate::{Device, DeviceError, PowerState};
 
-/// What an action came to. Every success that speaks of power holds the reading that it rests on.
+/// What an action came to.
 #[derive(Debug)]
 pub enum Outcome {
     /// Status: this was read.
     Status(Reading),
     /// Monitor: the device answered; with a power state, unless it has several machines, and none was named.
     Monitored(Option<Reading>),
+    /// On, off, reboot, diag: the command was carried out.
+    Done(Done),
+    /// List: the device has no plugs.
+    NoPlugs,
+}
+
+/// What a command came to. Every success that speaks of power holds the reading that it rests on.
+#[derive(Debug)]
+pub enum Done {
     /// On: power was on before, and no command was sent.
     AlreadyOn(SeenOn),
     /// On: power is on after the command.
@@ -29,8 +38,6 @@ pub enum Outcome {
     },
     /// Diag: the device acknowledged the interrupt; nothing verifies it.
     DiagAcknowledged,
-    /// List: the device has no plugs.
-    NoPlugs,
 }
 
 /// How it is known that a rebooted machine was without power.

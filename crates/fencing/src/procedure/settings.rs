@@ -84,7 +84,7 @@ fn method(config: &AgentConfig) -> Method {
 fn on_attempts(config: &AgentConfig) -> Result<u32, ConfigError> {
     let attempts = config.integer("retry_on").unwrap_or(1);
     u32::try_from(attempts).map_err(|_| ConfigError::Unusable {
-        parameter: "retry_on",
+        parameter: "retry_on".into(),
         reason: format!("{attempts} is not a number of attempts"),
     })
 }

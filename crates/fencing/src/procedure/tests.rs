@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{FenceError, Method, OffProof, Outcome, Settings, run};
+use super::{Done, FenceError, Method, OffProof, Outcome, Settings, run};
 use crate::{Action, Device, DeviceError, ErrorKind, Power, PowerState, RestartMark};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -158,7 +158,7 @@ fn by_cycle(accept_unverified: bool) -> Settings {
 async fn off_is_success_after_two_readings() {
     let mut machine = Machine::new(PowerState::On);
     let outcome = run(&mut machine, Action::Off, &settings()).await;
-    assert!(matches!(outcome, Ok(Outcome::PoweredOff(_))));
+    assert!(matches!(outcome, Ok(Outcome::Done(Done::PoweredOff(_)))));
     assert_eq!(machine.names(), ["off"]);
     assert_eq!(machine.asked, 3, "one before the command, two after it");
     assert!(machine.born.elapsed() < SECOND / 5);
@@ -168,10 +168,10 @@ async fn off_is_success_after_two_readings() {
 async fn what_is_already_there_takes_no_command() {
     let mut machine = Machine::new(PowerState::Off);
     let outcome = run(&mut machine, Action::Off, &settings()).await;
-    assert!(matches!(outcome, Ok(Outcome::AlreadyOff(_))));
+    assert!(matches!(outcome, Ok(Outcome::Done(Done::AlreadyOff(_)))));
     machine.power = PowerState::On;
     let outcome = run(&mut machine, Action::On, &settings()).await;
-    assert!(matches!(outcome, Ok(Outcome::AlreadyOn(_))));
+    assert!(matches!(outcome, Ok(Outcome::Done(Done::AlreadyOn(_)))));
     assert!(machine.commands.is_empty());
 }
 
@@ -180,7 +180,7 @@ async fn power_that_takes_three_seconds_is_waited_for() {
     let mut machine = Machine::new(PowerState::On);
     machine.delay = 3 * SECOND;
     let outcome = run(&mut machine, Action::Off, &settings()).await;
-    let Ok(Outcome::PoweredOff(seen)) = outcome else { panic!("{outcome:?}") };
+    let Ok(Outcome::Done(Done::PoweredOff(seen))) = outcome else { panic!("{outcome:?}") };
     assert!(seen.at() - machine.born >= 3 * SECOND);
     assert_eq!(machine.names(), ["off"]);
 }
@@ -216,7 +216,7 @@ async fn a_command_that_was_acknowledged_and_dropped_is_sent_again() {
     let mut machine = Machine::new(PowerState::On);
     machine.dropped = 1;
     let outcome = run(&mut machine, Action::Off, &settings()).await;
-    assert!(matches!(outcome, Ok(Outcome::PoweredOff(_))));
+    assert!(matches!(outcome, Ok(Outcome::Done(Done::PoweredOff(_)))));
     assert_eq!(machine.names(), ["off", "off"]);
 }
 
@@ -234,7 +234,7 @@ async fn a_power_wait_that_was_given_is_kept_and_one_reading_follows_it() {
     let mut machine = Machine::new(PowerState::On);
     let settings = Settings { power_wait: Some(4 * SECOND), ..settings() };
     let outcome = run(&mut machine, Action::Off, &settings).await;
-    assert!(matches!(outcome, Ok(Outcome::PoweredOff(_))));
+    assert!(matches!(outcome, Ok(Outcome::Done(Done::PoweredOff(_)))));
     assert_eq!(machine.born.elapsed(), 4 * SECOND);
     assert_eq!(machine.asked, 2);
 }
@@ -245,7 +245,7 @@ async fn readings_that_fail_for_a_while_are_repeated() {
     let (busy, silent) = (Err(ErrorKind::Busy), Err(ErrorKind::NoAnswer));
     machine.readings = [Ok(PowerState::On), busy, silent, Ok(PowerState::Off), busy].into();
     let outcome = run(&mut machine, Action::Off, &settings()).await;
-    assert!(matches!(outcome, Ok(Outcome::PoweredOff(_))));
+    assert!(matches!(outcome, Ok(Outcome::Done(Done::PoweredOff(_)))));
     assert_eq!(machine.asked, 7, "off counts anew after the reading that failed");
 }
 
@@ -279,15 +279,15 @@ async fn a_command_that_is_refused_again_and_again_is_told_of_with_the_last_stat
 #[tokio::test(start_paused = true)]
 async fn a_machine_on_its_way_off_is_neither_off_nor_on() {
     for (action, command) in [(Action::On, "on"), (Action::Off, "off")] {
-        let mut machine = Machine::new(PowerState::Unsettled);
+        let mut machine = Machine::new(PowerState::Unknown);
         machine.dropped = usize::MAX;
         let error = run(&mut machine, action, &settings()).await.unwrap_err().to_string();
         assert!(error.contains("power was still neither ON nor OFF 20 s after"), "{error}");
         assert_eq!(machine.names()[0], command);
     }
-    let mut machine = Machine::new(PowerState::Unsettled);
+    let mut machine = Machine::new(PowerState::Unknown);
     let outcome = run(&mut machine, Action::Reboot, &by_cycle(false)).await;
-    assert!(matches!(outcome, Ok(Outcome::Rebooted { .. })), "{outcome:?}");
+    assert!(matches!(outcome, Ok(Outcome::Done(Done::Rebooted { .. }))), "{outcome:?}");
     assert_eq!(machine.names(), ["cycle"]);
 }
 
@@ -308,7 +308,7 @@ async fn one_refused_reading_after_the_command_is_not_the_end() {
         let mut machine = Machine::new(PowerState::On);
         machine.readings = [Ok(PowerState::On), Err(kind)].into();
         let outcome = run(&mut machine, Action::Off, &settings()).await;
-        assert!(matches!(outcome, Ok(Outcome::PoweredOff(_))), "{kind:?}: {outcome:?}");
+        assert!(matches!(outcome, Ok(Outcome::Done(Done::PoweredOff(_)))), "{kind:?}: {outcome:?}");
     }
 }
 
@@ -350,7 +350,7 @@ async fn power_on_that_is_refused_is_not_attempted_again() {
     machine.refused_from = Some(0);
     let settings = Settings { on_attempts: u32::MAX, ..settings() };
     let outcome = run(&mut machine, Action::Reboot, &settings).await;
-    assert!(matches!(outcome, Ok(Outcome::Rebooted { on: Err(_), .. })));
+    assert!(matches!(outcome, Ok(Outcome::Done(Done::Rebooted { on: Err(_), .. }))));
     assert_eq!(machine.names(), ["on"]);
 }
 
@@ -409,7 +409,7 @@ async fn a_refused_command_is_the_end_and_an_unanswered_one_is_not() {
             let mut machine = Machine::new(PowerState::On);
             machine.command_errors = [(kind, is_carried_out)].into();
             let outcome = run(&mut machine, Action::Off, &settings()).await;
-            assert!(matches!(outcome, Ok(Outcome::PoweredOff(_))), "{kind:?}");
+            assert!(matches!(outcome, Ok(Outcome::Done(Done::PoweredOff(_)))), "{kind:?}");
             assert_eq!(machine.commands.len(), if is_carried_out { 1 } else { 2 });
         }
     }
@@ -421,7 +421,7 @@ async fn a_refusal_after_an_acknowledged_command_does_not_end_the_waiting() {
     machine.delay = 6 * SECOND;
     machine.refused_from = Some(1);
     let outcome = run(&mut machine, Action::Off, &settings()).await;
-    assert!(matches!(outcome, Ok(Outcome::PoweredOff(_))), "{outcome:?}");
+    assert!(matches!(outcome, Ok(Outcome::Done(Done::PoweredOff(_)))), "{outcome:?}");
     assert_eq!(machine.names(), ["off", "off"]);
 }
 
@@ -429,7 +429,8 @@ async fn a_refusal_after_an_acknowledged_command_does_not_end_the_waiting() {
 async fn reboot_is_off_seen_off_on_seen_on() {
     let mut machine = Machine::new(PowerState::On);
     let outcome = run(&mut machine, Action::Reboot, &settings()).await;
-    let Ok(Outcome::Rebooted { proof: OffProof::Seen(off), on: Ok(on) }) = outcome else {
+    let Ok(Outcome::Done(Done::Rebooted { proof: OffProof::Seen(off), on: Ok(on) })) = outcome
+    else {
         panic!("{outcome:?}")
     };
     assert!(off.at() <= on.at());
@@ -441,7 +442,7 @@ async fn reboot_is_off_seen_off_on_seen_on() {
 async fn reboot_of_a_machine_that_is_off_switches_it_on() {
     let mut machine = Machine::new(PowerState::Off);
     let outcome = run(&mut machine, Action::Reboot, &settings()).await;
-    assert!(matches!(outcome, Ok(Outcome::Rebooted { on: Ok(_), .. })));
+    assert!(matches!(outcome, Ok(Outcome::Done(Done::Rebooted { on: Ok(_), .. }))));
     assert_eq!(machine.names(), ["on"]);
 }
 
@@ -450,7 +451,10 @@ async fn reboot_is_success_although_power_does_not_come_back() {
     let mut machine = Machine::new(PowerState::On);
     machine.refused_from = Some(1);
     let outcome = run(&mut machine, Action::Reboot, &settings()).await;
-    assert!(matches!(outcome, Ok(Outcome::Rebooted { on: Err(FenceError::Command { .. }), .. })));
+    assert!(matches!(
+        outcome,
+        Ok(Outcome::Done(Done::Rebooted { on: Err(FenceError::Command { .. }), .. }))
+    ));
     assert_eq!(machine.names(), ["off", "on"]);
 }
 
@@ -461,7 +465,10 @@ async fn reboot_attempts_on_as_often_as_retry_on_says() {
         machine.dropped = usize::MAX;
         let settings = Settings { on_attempts: attempts, ..settings() };
         let outcome = run(&mut machine, Action::Reboot, &settings).await;
-        assert!(matches!(outcome, Ok(Outcome::Rebooted { on: Err(_), .. })), "{outcome:?}");
+        assert!(
+            matches!(outcome, Ok(Outcome::Done(Done::Rebooted { on: Err(_), .. }))),
+            "{outcome:?}"
+        );
         assert_eq!(machine.born.elapsed().as_secs(), 20 * u64::from(attempts));
     }
 }
@@ -474,7 +481,7 @@ async fn without_time_out_off_is_waited_for_and_the_on_part_is_still_bounded() {
     machine.take("off", &[(Duration::ZERO, PowerState::Off)]).unwrap();
     machine.dropped = usize::MAX;
     let outcome = run(&mut machine, Action::Reboot, &settings).await;
-    assert!(matches!(outcome, Ok(Outcome::Rebooted { on: Err(_), .. })), "{outcome:?}");
+    assert!(matches!(outcome, Ok(Outcome::Done(Done::Rebooted { on: Err(_), .. }))), "{outcome:?}");
     assert!(machine.born.elapsed() < 330 * SECOND);
 }
 
@@ -491,7 +498,10 @@ async fn a_cycle_counts_when_off_was_seen() {
     let mut machine = Machine::new(PowerState::On);
     machine.delay = 2 * SECOND;
     let outcome = run(&mut machine, Action::Reboot, &by_cycle(false)).await;
-    assert!(matches!(outcome, Ok(Outcome::Rebooted { proof: OffProof::Seen(_), on: Ok(_) })));
+    assert!(matches!(
+        outcome,
+        Ok(Outcome::Done(Done::Rebooted { proof: OffProof::Seen(_), on: Ok(_) }))
+    ));
     assert_eq!(machine.names(), ["cycle"], "the cycle switches on by itself");
 }
 
@@ -499,7 +509,7 @@ async fn a_cycle_counts_when_off_was_seen() {
 async fn a_cycle_of_a_machine_that_is_off_powers_it_on() {
     let mut machine = Machine::new(PowerState::Off);
     let outcome = run(&mut machine, Action::Reboot, &by_cycle(false)).await;
-    assert!(matches!(outcome, Ok(Outcome::Rebooted { on: Ok(_), .. })));
+    assert!(matches!(outcome, Ok(Outcome::Done(Done::Rebooted { on: Ok(_), .. }))));
     assert_eq!(machine.names(), ["on"]);
 }
 
@@ -525,8 +535,10 @@ async fn a_cycle_too_short_to_be_seen_counts_by_the_record_of_the_restart() {
         machine.cycle_off = Duration::ZERO;
         machine.mark = mark;
         let outcome = run(&mut machine, Action::Reboot, &by_cycle(false)).await;
-        let is_restart =
-            matches!(outcome, Ok(Outcome::Rebooted { proof: OffProof::Restarted(_), .. }));
+        let is_restart = matches!(
+            outcome,
+            Ok(Outcome::Done(Done::Rebooted { proof: OffProof::Restarted(_), .. }))
+        );
         assert_eq!(is_restart, is_proof, "{outcome:?}");
     }
 }
@@ -539,8 +551,10 @@ async fn a_time_of_the_last_restart_counts_when_it_is_another_and_stands_still()
         machine.mark = Some(time(1000 + later));
         machine.has_running_mark = runs;
         let outcome = run(&mut machine, Action::Reboot, &by_cycle(false)).await;
-        let is_restart =
-            matches!(outcome, Ok(Outcome::Rebooted { proof: OffProof::Restarted(_), .. }));
+        let is_restart = matches!(
+            outcome,
+            Ok(Outcome::Done(Done::Rebooted { proof: OffProof::Restarted(_), .. }))
+        );
         assert_eq!(is_restart, is_proof, "{outcome:?}");
     }
 }
@@ -550,7 +564,10 @@ async fn only_the_users_choice_makes_an_acknowledgement_a_success() {
     let mut machine = Machine::new(PowerState::On);
     machine.dropped = usize::MAX;
     let outcome = run(&mut machine, Action::Reboot, &by_cycle(true)).await;
-    assert!(matches!(outcome, Ok(Outcome::Rebooted { proof: OffProof::Unverified(_), .. })));
+    assert!(matches!(
+        outcome,
+        Ok(Outcome::Done(Done::Rebooted { proof: OffProof::Unverified(_), .. }))
+    ));
 
     let mut machine = Machine::new(PowerState::On);
     machine.command_errors = vec![(ErrorKind::NoAnswer, false); 100].into();
@@ -563,13 +580,13 @@ async fn a_cycle_whose_answer_is_lost_is_watched_before_it_is_sent_again() {
     let mut machine = Machine::new(PowerState::On);
     machine.command_errors = [(ErrorKind::NoAnswer, true)].into();
     let outcome = run(&mut machine, Action::Reboot, &by_cycle(false)).await;
-    assert!(matches!(outcome, Ok(Outcome::Rebooted { proof: OffProof::Seen(_), .. })));
+    assert!(matches!(outcome, Ok(Outcome::Done(Done::Rebooted { proof: OffProof::Seen(_), .. }))));
     assert_eq!(machine.names(), ["cycle"]);
 
     let mut machine = Machine::new(PowerState::On);
     machine.command_errors = [(ErrorKind::NoAnswer, false)].into();
     let outcome = run(&mut machine, Action::Reboot, &by_cycle(false)).await;
-    assert!(matches!(outcome, Ok(Outcome::Rebooted { proof: OffProof::Seen(_), .. })));
+    assert!(matches!(outcome, Ok(Outcome::Done(Done::Rebooted { proof: OffProof::Seen(_), .. }))));
     assert_eq!(machine.names(), ["cycle", "cycle"]);
     assert!(machine.commands[1].1 >= 4 * SECOND, "power read on for four seconds in between");
 }
@@ -579,7 +596,7 @@ async fn power_that_does_not_return_after_a_cycle_is_switched_on() {
     let mut machine = Machine::new(PowerState::On);
     machine.cycle_off = 3600 * SECOND;
     let outcome = run(&mut machine, Action::Reboot, &by_cycle(false)).await;
-    assert!(matches!(outcome, Ok(Outcome::Rebooted { on: Ok(_), .. })));
+    assert!(matches!(outcome, Ok(Outcome::Done(Done::Rebooted { on: Ok(_), .. }))));
     assert_eq!(machine.names(), ["cycle", "on"]);
 }
 
@@ -587,7 +604,7 @@ async fn power_that_does_not_return_after_a_cycle_is_switched_on() {
 async fn diag_is_acknowledged_or_an_error() {
     let mut machine = Machine::new(PowerState::On);
     let outcome = run(&mut machine, Action::Diag, &settings()).await;
-    assert!(matches!(outcome, Ok(Outcome::DiagAcknowledged)));
+    assert!(matches!(outcome, Ok(Outcome::Done(Done::DiagAcknowledged))));
     assert_eq!(machine.names(), ["diag"]);
     machine.command_errors = [(ErrorKind::NoAnswer, true)].into();
     let error = run(&mut machine, Action::Diag, &settings()).await.unwrap_err();

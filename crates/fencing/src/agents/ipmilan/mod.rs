@@ -4,7 +4,10 @@ mod advice;
 mod device;
 mod settings;
 
-use super::standard::{self, option, parameter, switch};
+use std::iter;
+
+use super::Definition;
+use super::standard::{self, option, parameter, switch, words};
 use crate::{Agent, Kind, Parameter, Plug};
 
 /// The agent's own name, and its defaults under it.
@@ -37,20 +40,27 @@ const OTHER_NAMES: &[(&str, &str)] = &[
 
 /// The agent under one of its names; under any other it is `fence_ipmilan`.
 #[must_use]
-pub fn agent(called_as: &str) -> Agent {
+pub fn definition(called_as: &str) -> Definition {
     let name = NAMES.iter().find(|name| name.name == called_as).unwrap_or(&FENCE_IPMILAN);
+    Definition { agent: agent(name), open: device::open }
+}
+
+/// All its names.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    iter::once(&FENCE_IPMILAN).chain(NAMES).map(|name| name.name)
+}
+
+fn agent(name: &Name) -> Agent {
     Agent {
-        name: name.name,
-        short_description: "Fence agent for IPMI over LAN",
+        short_description: "Fence agent for IPMI over LAN".into(),
         long_description: "Powers a machine off and on through its BMC, by IPMI over LAN. Success is reported \
                            only when the BMC was seen to have the power off (or on) after the command. The \
-                           action diag only sends an interrupt, and verifies nothing.",
-        vendor_url: "",
-        other_names: OTHER_NAMES,
+                           action diag only sends an interrupt, and verifies nothing."
+            .into(),
+        other_names: OTHER_NAMES.iter().map(|(name, line)| ((*name).into(), (*line).into())).collect(),
         parameters: parameters(name),
-        actions: standard::ACTIONS,
         plug: Plug::Ignored,
-        open: device::open,
+        ..standard::agent(name.name)
     }
 }
 
@@ -70,7 +80,7 @@ fn device(name: &Name) -> Vec<Parameter> {
             getopt: option(Some('A'), "auth", "auth"),
             ..parameter(
                 "auth",
-                Kind::Select(&["md5", "password", "none"]),
+                words(&["md5", "password", "none"]),
                 "Authentication type of IPMI 1.5. By default md5, or md2; password gives the password away, and none lets \
                  anybody in.",
             )
@@ -95,7 +105,7 @@ fn device(name: &Name) -> Vec<Parameter> {
         standard::ip(),
         standard::ipport("623", "UDP port of the BMC."),
         Parameter {
-            default: Some(name.lanplus),
+            default: Some(name.lanplus.into()),
             ..switch(
                 "lanplus",
                 Some('P'),
@@ -109,11 +119,11 @@ fn device(name: &Name) -> Vec<Parameter> {
         standard::password_script(),
         standard::plug("Address of the BMC, with port_as_ip; otherwise ignored."),
         Parameter {
-            default: Some("administrator"),
+            default: Some("administrator".into()),
             getopt: option(Some('L'), "privlvl", "level"),
             ..parameter(
                 "privlvl",
-                Kind::Select(&["callback", "user", "operator", "administrator"]),
+                words(&["callback", "user", "operator", "administrator"]),
                 "Privilege level to log in with; switching power takes operator.",
             )
         },
@@ -179,12 +189,12 @@ fn ipmitool() -> Vec<Parameter> {
     const UNUSED: &str = "Accepted for compatibility: this agent does not use ipmitool.";
     vec![
         Parameter {
-            default: Some("/usr/bin/ipmitool"),
+            default: Some("/usr/bin/ipmitool".into()),
             getopt: option(None, "ipmitool-path", "path"),
             ..parameter("ipmitool_path", Kind::String, UNUSED)
         },
         Parameter {
-            default: Some("2"),
+            default: Some("2".into()),
             getopt: option(None, "ipmitool-timeout", "timeout"),
             ..parameter("ipmitool_timeout", Kind::String, UNUSED)
         },
@@ -193,19 +203,20 @@ fn ipmitool() -> Vec<Parameter> {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
     use std::collections::BTreeSet;
 
     use super::*;
 
-    fn names() -> impl Iterator<Item = &'static str> {
-        std::iter::once("fence_ipmilan").chain(OTHER_NAMES.iter().map(|(name, _)| *name))
+    fn agent(name: &str) -> Agent {
+        definition(name).agent
     }
 
     #[test]
     fn every_default_is_a_value_of_its_parameter() {
         for name in names() {
             for parameter in agent(name).parameters {
-                let default = parameter.default.map(|default| parameter.parse(default));
+                let default = parameter.default.as_deref().map(|default| parameter.parse(default));
                 assert!(!matches!(default, Some(Err(_))), "{name}: {parameter:?}");
             }
         }
@@ -217,7 +228,7 @@ mod tests {
         for parameter in agent("fence_ipmilan").parameters {
             let short = parameter.getopt.short.map(String::from);
             let names =
-                [Some(parameter.name.to_owned()), parameter.old_name.map(str::to_owned), short];
+                [Some(parameter.name.into_owned()), parameter.old_name.map(Cow::into_owned), short];
             for name in names.into_iter().flatten() {
                 assert!(seen.insert(name.clone()), "{name}");
             }
@@ -226,23 +237,23 @@ mod tests {
 
     #[test]
     fn the_names_differ_in_lanplus_and_power_wait() {
-        let default = |name, parameter| agent(name).parameter(parameter).unwrap().default.unwrap();
-        let defaults = names().map(|name| {
-            assert_eq!(agent(name).name, name);
-            (name, default(name, "lanplus"), default(name, "power_wait"))
-        });
-        assert_eq!(
-            defaults.collect::<Vec<_>>(),
-            [
-                ("fence_ipmilan", "0", "2"),
-                ("fence_ilo3", "1", "4"),
-                ("fence_ilo4", "1", "2"),
-                ("fence_ilo5", "1", "2"),
-                ("fence_ipmilanplus", "1", "2"),
-                ("fence_imm", "0", "2"),
-                ("fence_idrac", "0", "2"),
-            ]
-        );
+        let expected = [
+            ("fence_ipmilan", "0", "2"),
+            ("fence_ilo3", "1", "4"),
+            ("fence_ilo4", "1", "2"),
+            ("fence_ilo5", "1", "2"),
+            ("fence_ipmilanplus", "1", "2"),
+            ("fence_imm", "0", "2"),
+            ("fence_idrac", "0", "2"),
+        ];
+        assert!(names().eq(expected.map(|(name, _, _)| name)));
+        for (name, lanplus, power_wait) in expected {
+            let agent = agent(name);
+            let default = |parameter| agent.parameter(parameter).unwrap().default.clone();
+            assert_eq!(agent.name, name);
+            assert_eq!(default("lanplus").as_deref(), Some(lanplus), "{name}");
+            assert_eq!(default("power_wait").as_deref(), Some(power_wait), "{name}");
+        }
         assert_eq!(agent("fence_ilo").name, "fence_ipmilan");
     }
 }

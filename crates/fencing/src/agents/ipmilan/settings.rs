@@ -171,7 +171,7 @@ mod tests {
     use crate::agents::standard;
 
     fn config(given: &[(&str, &str)]) -> AgentConfig {
-        let mut config = AgentConfig::new(Arc::new(super::super::agent("fence_ipmilan")));
+        let mut config = AgentConfig::new(Arc::new(super::super::definition("").agent));
         for (name, text) in given {
             config.set(name, text).unwrap();
         }

@@ -76,7 +76,7 @@ impl Device for System {
             Redfish::On | Redfish::PoweringOn | Redfish::Paused => PowerState::On,
             other @ (Redfish::PoweringOff | Redfish::Other(_)) => {
                 log::info!("{}: PowerState is {other}", self.origin);
-                PowerState::Unsettled
+                PowerState::Unknown
             }
         })
     }

@@ -4,24 +4,30 @@ mod advice;
 mod device;
 mod settings;
 
+use super::Definition;
 use super::standard::{self, option, parameter, switch};
 use crate::{Agent, Kind, Parameter, Plug};
 
+/// Its name.
+pub(super) const NAME: &str = "fence_redfish";
+
 /// The agent, by whatever name it is called.
 #[must_use]
-pub fn agent(_called_as: &str) -> Agent {
+pub fn definition(_called_as: &str) -> Definition {
+    Definition { agent: agent(), open: device::open }
+}
+
+fn agent() -> Agent {
     Agent {
-        name: "fence_redfish",
-        short_description: "Fence agent for Redfish",
+        short_description: "Fence agent for Redfish".into(),
         long_description: "Powers a machine off and on through its BMC, by Redfish over HTTPS. Success is reported \
                            only when the BMC was seen to have the power off (or on) after the command. The \
-                           action diag only sends an interrupt, and verifies nothing.",
-        vendor_url: "http://www.dmtf.org",
-        other_names: &[],
+                           action diag only sends an interrupt, and verifies nothing."
+            .into(),
+        vendor_url: "http://www.dmtf.org".into(),
         parameters: parameters(),
-        actions: standard::ACTIONS,
         plug: Plug::Chooses,
-        open: device::open,
+        ..standard::agent(NAME)
     }
 }
 
@@ -30,7 +36,7 @@ fn parameters() -> Vec<Parameter> {
     parameters.extend(standard::program());
     parameters.extend(standard::timing("0"));
     parameters.push(Parameter {
-        default: Some("/usr/bin/gnutls-cli"),
+        default: Some("/usr/bin/gnutls-cli".into()),
         getopt: option(None, "gnutlscli-path", "path"),
         ..parameter(
             "gnutlscli_path",
@@ -61,8 +67,8 @@ fn device() -> Vec<Parameter> {
              there is one only. With port_as_ip, the address of the BMC.",
         ),
         Parameter {
-            old_name: Some("redfish-uri"),
-            default: Some("/redfish/v1"),
+            old_name: Some("redfish-uri".into()),
+            default: Some("/redfish/v1".into()),
             getopt: option(None, "redfish-uri", "uri"),
             ..parameter("redfish_uri", Kind::String, "Path of the service root.")
         },
@@ -70,7 +76,7 @@ fn device() -> Vec<Parameter> {
     parameters.extend(tls());
     parameters.extend([
         Parameter {
-            old_name: Some("systems-uri"),
+            old_name: Some("systems-uri".into()),
             getopt: option(None, "systems-uri", "uri"),
             ..parameter(
                 "systems_uri",
@@ -86,7 +92,7 @@ fn device() -> Vec<Parameter> {
 fn tls() -> Vec<Parameter> {
     vec![
         Parameter {
-            default: Some("1"),
+            default: Some("1".into()),
             ..switch(
                 "ssl",
                 Some('z'),
@@ -134,15 +140,15 @@ mod tests {
 
     #[test]
     fn every_default_is_a_value_of_its_parameter() {
-        for parameter in agent("fence_redfish").parameters {
-            let default = parameter.default.map(|default| parameter.parse(default));
+        for parameter in agent().parameters {
+            let default = parameter.default.as_deref().map(|default| parameter.parse(default));
             assert!(!matches!(default, Some(Err(_))), "{parameter:?}");
         }
     }
 
     #[test]
     fn parameters_have_the_spellings_of_the_python_agent() {
-        let agent = agent("fence_redfish");
+        let agent = agent();
         for name in
             ["redfish-uri", "systems_uri", "login", "passwd", "ipaddr", "port", "ssl-insecure"]
         {

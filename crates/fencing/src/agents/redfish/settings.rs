@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use redfish_power::{Config, Credentials, Fingerprint, Origin, RetryPolicy, Verification};
 
-use crate::agents::standard::{self, login_timeout, unusable};
+use crate::agents::standard::{self, login_timeout, missing, unusable};
 use crate::{AgentConfig, ConfigError};
 
 /// Where the environment may name a bundle: first those of the Python agent's HTTP library, then that of OpenSSL.
@@ -66,7 +66,6 @@ fn path(config: &AgentConfig, name: &'static str) -> Result<Option<String>, Conf
 }
 
 fn credentials(config: &AgentConfig) -> Result<Credentials, ConfigError> {
-    let missing = |what, parameter| ConfigError::Missing { what, parameter };
     let username = config.text("username").ok_or(missing("the login name", "username"))?;
     if username.contains(':') {
         // It ends where the first colon is (RFC 7617 §2).
@@ -126,7 +125,7 @@ mod tests {
     use super::*;
 
     fn config(given: &[(&str, &str)]) -> AgentConfig {
-        let mut config = AgentConfig::new(Arc::new(super::super::agent("fence_redfish")));
+        let mut config = AgentConfig::new(Arc::new(super::super::definition("").agent));
         for (name, value) in given {
             config.set(name, value).unwrap();
         }
