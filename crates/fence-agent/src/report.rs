@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use fencing::PowerState;
-use fencing::procedure::{Done, OffProof, Outcome};
+use fencing::procedure::{Done, Outcome, Remark};
 
 use crate::exit::Exit;
 
@@ -17,7 +17,7 @@ pub(crate) fn report(outcome: &Outcome, address: &str, stdout: &mut dyn Write) -
     {
         log::warn!("cannot write '{line}' to standard output: {error}");
     }
-    log_remarks(outcome, address);
+    log_remark(outcome, address);
     exit(outcome)
 }
 
@@ -55,21 +55,13 @@ fn exit(outcome: &Outcome) -> Exit {
     }
 }
 
-fn log_remarks(outcome: &Outcome, address: &str) {
-    let Outcome::Done(Done::Rebooted { proof, on }) = outcome else {
-        return;
-    };
-    match proof {
-        OffProof::Seen(_) => {}
-        OffProof::Restarted(restart) => {
-            log::info!("{address}: the machine restarted: {}", restart.text())
-        }
-        OffProof::Unverified(_) => log::warn!(
-            "{address}: nothing proves that power was off: the acknowledgement of the device was taken for it, as configured"
-        ),
-    }
-    if let Err(error) = on {
-        log::error!("{address}: the machine was fenced, but powering it on again failed: {error}");
+fn log_remark(outcome: &Outcome, address: &str) {
+    let Outcome::Done(done) = outcome else { return };
+    match done.remark() {
+        Some(remark @ Remark::NotOnAgain(_)) => log::error!("{address}: {remark}"),
+        Some(remark @ Remark::Unverified) => log::warn!("{address}: {remark}"),
+        Some(remark @ Remark::Restarted(_)) => log::info!("{address}: {remark}"),
+        None => {}
     }
 }
 

@@ -104,13 +104,13 @@ impl Request {
     }
 
     fn take_plug_for_ip(&mut self, source: Source) {
-        let Some(plug) = self.config.text("plug") else {
-            return;
-        };
-        if self.config.is_set("port_as_ip") {
-            self.set("ip", &plug);
-        } else if source == Source::CommandLine && self.config.agent().plug == Plug::Ignored {
-            // On standard input it is the name of a node, which pacemaker always sends.
+        if let Err(error) = self.config.take_plug_for_ip() {
+            self.error.get_or_insert(error.into());
+        }
+        let is_unused = self.config.is_given("plug") && !self.config.is_set("port_as_ip");
+        let is_ignored = self.config.agent().plug == Plug::Ignored;
+        // On standard input it is the name of a node, which pacemaker always sends.
+        if is_unused && is_ignored && source == Source::CommandLine {
             self.error.get_or_insert(InputError::PlugWithoutPortAsIp.into());
         }
     }

@@ -22,6 +22,28 @@ pub enum Action {
 }
 
 impl Action {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::On,
+        Self::Off,
+        Self::Reboot,
+        Self::Status,
+        Self::Monitor,
+        Self::List,
+        Self::ListStatus,
+        Self::Diag,
+    ];
+
+    /// The action that the FenceAgentAPI has this word for, in any case. Agents of old say `enable` and `disable`.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        match word.to_ascii_lowercase().as_str() {
+            "enable" => Some(Self::On),
+            "disable" => Some(Self::Off),
+            word => Self::ALL.into_iter().find(|action| action.name() == word),
+        }
+    }
+
     /// The action as the FenceAgentAPI writes it.
     #[must_use]
     pub fn name(self) -> &'static str {

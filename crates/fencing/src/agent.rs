@@ -67,6 +67,12 @@ impl Agent {
         self.parameters.iter().find(|parameter| parameter.answers_to(name))
     }
 
+    /// The parameter that names one of several machines. Agents of old know it as `port` only.
+    #[must_use]
+    pub fn plug_parameter(&self) -> Option<&Parameter> {
+        self.parameter("plug").or_else(|| self.parameter("port"))
+    }
+
     /// What the agent is asked for by this word, in any case. `meta-data` is the metadata, as in the OCF.
     #[must_use]
     pub fn action(&self, name: &str) -> Option<AgentAction> {

@@ -78,6 +78,23 @@ impl AgentConfig {
         Ok(())
     }
 
+    /// What was given: each parameter with its value.
+    pub fn given(&self) -> impl Iterator<Item = (&Parameter, &Value)> {
+        let parameters = self.agent.parameters.iter();
+        parameters.filter_map(|parameter| Some((parameter, self.given.get(&parameter.name)?)))
+    }
+
+    /// With `port_as_ip`, the plug that was given is the address of the device.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`], in agents whose addresses are no strings.
+    pub fn take_plug_for_ip(&mut self) -> Result<(), ConfigError> {
+        match self.text("plug").filter(|_| self.is_set("port_as_ip")) {
+            Some(plug) => self.set("ip", &plug),
+            None => Ok(()),
+        }
+    }
+
     /// Whether the user gave this parameter, as opposed to its having a default.
     #[must_use]
     pub fn is_given(&self, name: &str) -> bool {

@@ -5,18 +5,28 @@ mod agent;
 pub mod agents;
 mod config;
 mod device;
+mod error;
+mod fence;
 mod parameter;
 pub mod procedure;
+mod provider;
+pub mod providers;
 mod secret;
-#[allow(dead_code, reason = "for the providers, which come next")]
+mod topology;
 mod work;
 
 pub use action::{Action, Power, PowerCommand, PowerState};
 pub use agent::{Agent, AgentAction, Plug, Unfencing};
 pub use config::{AgentConfig, ConfigError};
 pub use device::{Device, DeviceError, ErrorKind, RestartMark};
+pub use error::Error;
+pub use fence::Fence;
 pub use parameter::{Argument, Getopt, InvalidValue, Kind, Parameter, Value};
+pub use provider::{LoadFailure, Loaded, Outcome, Port, Provider, Success};
 pub use secret::Secret;
+pub use topology::{
+    DeviceFailure, Level, Topology, TopologyError, TopologyStatus, TopologySuccess,
+};
 
 use std::borrow::Cow;
 

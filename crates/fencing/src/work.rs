@@ -2,6 +2,8 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
+use crate::Error;
+
 /// Work that gives back what it took (sessions, processes) whether its caller waits for it or not.
 ///
 /// A future that is dropped can wait for nothing any more. So the work is a task of its own, which is told that its
@@ -38,6 +40,12 @@ impl Works {
         if timeout_at(deadline, self.tasks.wait()).await.is_err() {
             log::warn!("{} calls have not given back what they took", self.tasks.len());
         }
+    }
+}
+
+impl From<BrokenOff> for Error {
+    fn from(_: BrokenOff) -> Self {
+        Self::BrokenOff
     }
 }
 

@@ -11,7 +11,7 @@ mod switch;
 mod tests;
 
 pub use error::{FenceError, LastKnown};
-pub use outcome::{Done, OffProof, Outcome, Reading, Restart, SeenOff, SeenOn, Unverified};
+pub use outcome::{Done, OffProof, Outcome, Reading, Remark, Restart, SeenOff, SeenOn, Unverified};
 pub use settings::{Method, Settings};
 
 use std::time::Duration;

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -38,6 +39,68 @@ pub enum Done {
     },
     /// Diag: the device acknowledged the interrupt; nothing verifies it.
     DiagAcknowledged,
+}
+
+impl Done {
+    /// What there is to say besides.
+    #[must_use]
+    pub fn remark(&self) -> Option<Remark<'_>> {
+        match self {
+            Self::Rebooted { on: Err(error), .. } => Some(Remark::NotOnAgain(error)),
+            Self::Rebooted { proof: OffProof::Unverified(_), .. } => Some(Remark::Unverified),
+            Self::Rebooted { proof: OffProof::Restarted(restart), .. } => {
+                Some(Remark::Restarted(&restart.text))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AlreadyOn(_) => "on already",
+            Self::PoweredOn(_) => "on",
+            Self::AlreadyOff(_) => "off already",
+            Self::PoweredOff(_) => "off",
+            Self::Rebooted { on: Ok(_), .. } => "rebooted",
+            Self::Rebooted { on: Err(_), .. } => "fenced, not on again",
+            Self::DiagAcknowledged => "interrupt acknowledged",
+        })
+    }
+}
+
+/// What there is to say of a reboot besides its success.
+#[derive(Debug)]
+pub enum Remark<'a> {
+    /// The machine was fenced, and did not come on again.
+    NotOnAgain(&'a FenceError),
+    /// Nothing but an acknowledgement proves that it was off.
+    Unverified,
+    /// Its own record of its last start proves it.
+    Restarted(&'a str),
+}
+
+impl Remark<'_> {
+    /// Whether somebody should look after it.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        !matches!(self, Self::Restarted(_))
+    }
+}
+
+impl fmt::Display for Remark<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOnAgain(error) => {
+                write!(f, "the machine was fenced, but powering it on again failed: {error}")
+            }
+            Self::Unverified => f.write_str(
+                "nothing proves that power was off: the acknowledgement of the device was taken for it, as configured",
+            ),
+            Self::Restarted(text) => write!(f, "the machine restarted: {text}"),
+        }
+    }
 }
 
 /// How it is known that a rebooted machine was without power.
@@ -146,14 +209,6 @@ impl SeenOn {
 #[derive(Debug)]
 pub struct Restart {
     pub(super) text: String,
-}
-
-impl Restart {
-    /// What the machine says of it.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
-    }
 }
 
 /// Nothing proves it; only a user's explicit choice makes one of these.

@@ -1,0 +1,76 @@
+use std::error;
+
+use crate::procedure::FenceError;
+use crate::{Action, ConfigError};
+
+/// Why something that was asked of [`Fence`](crate::Fence) was not done. Each message is one line. None of them says that
+/// a machine is in the state that was asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nobody is registered by this name.
+    #[error("no provider is registered as '{}'", .0.escape_debug())]
+    UnknownProvider(String),
+    /// Somebody is registered by this name already.
+    #[error("a provider is registered as '{}' already", .0.escape_debug())]
+    AlreadyRegistered(String),
+    /// The provider has loaded no such agent.
+    #[error("provider '{}' has loaded no agent '{}'", .provider.escape_debug(), .agent.escape_debug())]
+    UnknownAgent {
+        /// The name that the provider is registered by.
+        provider: String,
+        /// The name of the agent.
+        agent: String,
+    },
+    /// No action was asked for, and neither the configuration nor the agent has one that is meant then.
+    #[error("{agent} has no default action, and none was asked for")]
+    NoDefaultAction {
+        /// The agent.
+        agent: String,
+    },
+    /// The agent does not have this action among its own.
+    #[error("{agent} does not have the action '{action}'")]
+    UnsupportedAction {
+        /// The agent.
+        agent: String,
+        /// What was asked for.
+        action: Action,
+    },
+    /// The agent controls several machines, and none was named.
+    #[error("{agent} controls several machines: the plug is missing")]
+    MissingPlug {
+        /// The agent.
+        agent: String,
+    },
+    /// A list was asked of an agent that controls one machine.
+    #[error("{agent} has no plugs to list")]
+    NoPlugs {
+        /// The agent.
+        agent: String,
+    },
+    /// The configuration is not usable.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The fencing procedure failed.
+    #[error("{address}: {source}")]
+    Procedure {
+        /// Where the device is.
+        address: String,
+        /// Which step, and why.
+        source: FenceError,
+    },
+    /// The caller's time is over.
+    #[error("{who} timed out; {what}")]
+    TimedOut {
+        /// The device or the agent that was waited for.
+        who: String,
+        /// What that means to the caller.
+        what: &'static str,
+    },
+    /// The call has ended without an answer: there is a bug, or the runtime was shut down.
+    #[error("the call was broken off; the power state is not known")]
+    BrokenOff,
+    /// A provider has a reason of its own.
+    #[error(transparent)]
+    Provider(Box<dyn error::Error + Send + Sync>),
+}

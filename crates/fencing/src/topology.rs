@@ -1,0 +1,281 @@
+use std::fmt;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{Action, AgentConfig, Error, Fence, PowerCommand, PowerState, Success};
+
+/// The ways to fence one machine: levels, tried in order until one succeeds.
+///
+/// ```
+/// # use fencing::{AgentConfig, Level, Topology};
+/// # fn ways(ipmi: AgentConfig, redfish: AgentConfig, a: AgentConfig, b: AgentConfig) {
+/// // IPMI first, Redfish second on the same BMC.
+/// let second_way = Topology::first(ipmi).then(redfish);
+/// // Two power supplies, both of which have to be switched.
+/// let redundant = Topology::first(Level::of(a).and(b));
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Topology {
+    // Never empty: no level that succeeds would be a success of nothing.
+    levels: Vec<Level>,
+}
+
+/// Devices all of which have to succeed.
+#[derive(Clone, Debug)]
+pub struct Level {
+    // Never empty, likewise.
+    devices: Vec<AgentConfig>,
+}
+
+/// A command was carried out by all devices of a level.
+#[derive(Debug)]
+pub struct TopologySuccess {
+    /// Which level, from 1.
+    pub level: usize,
+    /// What came of each device, in order.
+    pub devices: Vec<Success>,
+    /// A reboot by off and on over several devices: the machine was fenced, and these did not switch it on again.
+    pub not_on_again: Vec<DeviceFailure>,
+    /// Why the levels before have failed.
+    pub before: Vec<DeviceFailure>,
+}
+
+/// A power state that a level told.
+#[derive(Debug)]
+pub struct TopologyStatus {
+    /// Which level, from 1.
+    pub level: usize,
+    /// The state.
+    pub state: PowerState,
+    /// Why the levels before have failed.
+    pub before: Vec<DeviceFailure>,
+}
+
+/// What a device of a level failed with.
+#[derive(Debug)]
+pub struct DeviceFailure {
+    /// Which level, from 1.
+    pub level: usize,
+    /// The agent.
+    pub agent: String,
+    /// Why.
+    pub reason: Error,
+}
+
+/// No level succeeded.
+#[derive(Debug)]
+pub struct TopologyError {
+    /// The failure of each level, in order.
+    pub failures: Vec<DeviceFailure>,
+}
+
+impl Topology {
+    /// The level that is tried first.
+    #[must_use]
+    pub fn first(level: impl Into<Level>) -> Self {
+        Self { levels: vec![level.into()] }
+    }
+
+    /// A level that is tried when those before have failed.
+    #[must_use]
+    pub fn then(mut self, level: impl Into<Level>) -> Self {
+        self.levels.push(level.into());
+        self
+    }
+
+    /// The levels, in order; at least one.
+    #[must_use]
+    pub fn levels(&self) -> &[Level] {
+        &self.levels
+    }
+}
+
+impl Level {
+    /// A level with this device.
+    #[must_use]
+    pub fn of(device: AgentConfig) -> Self {
+        Self { devices: vec![device] }
+    }
+
+    /// Adds a device, which has to succeed as well.
+    #[must_use]
+    pub fn and(mut self, device: AgentConfig) -> Self {
+        self.devices.push(device);
+        self
+    }
+
+    /// The devices, in order; at least one.
+    #[must_use]
+    pub fn devices(&self) -> &[AgentConfig] {
+        &self.devices
+    }
+
+    /// Whether a reboot has to be made of off and on.
+    fn is_rebooted_by_parts(&self) -> bool {
+        self.devices.len() > 1
+            || self.devices.iter().any(|device| !device.agent().can(Action::Reboot))
+    }
+}
+
+impl From<AgentConfig> for Level {
+    fn from(device: AgentConfig) -> Self {
+        Self::of(device)
+    }
+}
+
+impl Fence {
+    /// Carries a command out by the first level that can. Each level has its share of the time that is left. A reboot over
+    /// several devices is off on all of them, in order, and then on.
+    ///
+    /// # Errors
+    /// When no level succeeded: the failures of all.
+    pub async fn command_by(
+        &self,
+        topology: &Topology,
+        command: PowerCommand,
+        within: Duration,
+    ) -> Result<TopologySuccess, TopologyError> {
+        let end = Instant::now() + within;
+        let mut failures = Vec::new();
+        for turn in topology.turns(end) {
+            match self.command_level(&turn, command).await {
+                Ok(devices) => {
+                    let not_on_again = match command {
+                        PowerCommand::Reboot if turn.level.is_rebooted_by_parts() => {
+                            self.on_again(&Turn { deadline: end, ..turn }).await
+                        }
+                        _ => Vec::new(),
+                    };
+                    let level = turn.number;
+                    return Ok(TopologySuccess { level, devices, not_on_again, before: failures });
+                }
+                Err(failure) => failures.push(failure),
+            }
+        }
+        Err(TopologyError { failures })
+    }
+
+    /// Reads the power state by the first level that can. A machine is off when all devices of a level say so, and on when
+    /// one does.
+    ///
+    /// # Errors
+    /// When no level answers: the failures of all.
+    pub async fn status_by(
+        &self,
+        topology: &Topology,
+        within: Duration,
+    ) -> Result<TopologyStatus, TopologyError> {
+        let end = Instant::now() + within;
+        let mut failures = Vec::new();
+        for turn in topology.turns(end) {
+            match self.status_level(&turn).await {
+                Ok(state) => {
+                    return Ok(TopologyStatus { level: turn.number, state, before: failures });
+                }
+                Err(failure) => failures.push(failure),
+            }
+        }
+        Err(TopologyError { failures })
+    }
+
+    /// For a reboot by parts, the off part. Nothing is switched before all configurations are known to be good.
+    async fn command_level(
+        &self,
+        turn: &Turn<'_>,
+        command: PowerCommand,
+    ) -> Result<Vec<Success>, DeviceFailure> {
+        let command = match command {
+            PowerCommand::Reboot if turn.level.is_rebooted_by_parts() => PowerCommand::Off,
+            other => other,
+        };
+        for device in &turn.level.devices {
+            let verified = self.verify(device, Some(command.into()));
+            verified.map_err(|reason| turn.failure(device, reason))?;
+        }
+        let mut successes = Vec::new();
+        for device in &turn.level.devices {
+            let success = self.command(device, command, turn.remaining()).await;
+            successes.push(success.map_err(|reason| turn.failure(device, reason))?);
+        }
+        Ok(successes)
+    }
+
+    /// The on part of a reboot by parts. The machine has been fenced; whatever happens here does not change that.
+    async fn on_again(&self, turn: &Turn<'_>) -> Vec<DeviceFailure> {
+        let mut failures = Vec::new();
+        for device in &turn.level.devices {
+            if let Err(reason) = self.on(device, turn.remaining()).await {
+                failures.push(turn.failure(device, reason));
+            }
+        }
+        failures
+    }
+
+    async fn status_level(&self, turn: &Turn<'_>) -> Result<PowerState, DeviceFailure> {
+        let mut states = Vec::new();
+        for device in &turn.level.devices {
+            let state = self.status(device, turn.remaining()).await;
+            states.push(state.map_err(|reason| turn.failure(device, reason))?);
+        }
+        Ok(if states.contains(&PowerState::On) {
+            PowerState::On
+        } else if states.contains(&PowerState::Unknown) {
+            PowerState::Unknown
+        } else {
+            PowerState::Off
+        })
+    }
+}
+
+/// A level whose turn it is.
+struct Turn<'a> {
+    number: usize,
+    level: &'a Level,
+    deadline: Instant,
+}
+
+impl Topology {
+    /// The levels, each with a deadline that leaves those behind it their share when its turn has come.
+    fn turns(&self, end: Instant) -> impl Iterator<Item = Turn<'_>> {
+        let count = self.levels.len();
+        self.levels.iter().enumerate().map(move |(index, level)| {
+            let now = Instant::now();
+            let left = u32::try_from(count - index).unwrap_or(u32::MAX);
+            let share = end.saturating_duration_since(now) / left;
+            Turn { number: index + 1, level, deadline: now + share }
+        })
+    }
+}
+
+impl Turn<'_> {
+    fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    fn failure(&self, device: &AgentConfig, reason: Error) -> DeviceFailure {
+        DeviceFailure { level: self.number, agent: device.agent().name.to_string(), reason }
+    }
+}
+
+impl fmt::Display for DeviceFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.agent, self.reason)
+    }
+}
+
+impl fmt::Display for TopologyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [only] = &self.failures[..] {
+            return only.reason.fmt(f);
+        }
+        for (index, failure) in self.failures.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}level {}, {failure}", failure.level)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for TopologyError {}
