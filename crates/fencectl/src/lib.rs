@@ -1,0 +1,85 @@
+//! `fencectl`, the command line for people: what fence agents there are, and the power of one or of many machines.
+//!
+//! Every word on the screen about power is what the crate [`fencing`] has seen; nothing here decides what a success is.
+//! Exit code 0 means that all was done that was asked for, 1 anything else: wrong usage, one host of many that failed, an
+//! interruption, a bug.
+
+mod cli;
+mod diagnose;
+mod failure;
+pub mod hosts;
+
+use std::io::Write as _;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::process::ExitCode;
+use std::{env, io};
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::cli::{Arguments, Command};
+use crate::failure::Failure;
+
+/// Runs the program: the whole `main` of it.
+#[must_use]
+pub fn main() -> ExitCode {
+    panic::set_hook(Box::new(report_panic));
+    // A bug ends with the exit code of a failure, and with no other.
+    panic::catch_unwind(AssertUnwindSafe(|| run(env::args_os()))).unwrap_or(ExitCode::FAILURE)
+}
+
+/// The definition of the command line, for man pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return explain(&error),
+    };
+    match execute(arguments.command) {
+        Ok(code) => code,
+        Err(failure) => {
+            // A closed standard error leaves nobody to tell.
+            let _ = writeln!(io::stderr(), "fencectl: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Help is what was asked for; wrong usage is a failure, and 2, clap's own exit code for it, means OFF to whoever calls
+/// fence agents.
+fn explain(error: &clap::Error) -> ExitCode {
+    let code = if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    let _ = error.print();
+    code
+}
+
+fn execute(command: Command) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::Runtime)?;
+    runtime.block_on(async {
+        match command {
+            Command::Diagnose(options) => diagnose::run(options).await,
+        }
+    })
+}
+
+/// Tells of a bug by its place alone: the message of a panic may hold a secret.
+fn report_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(|place| format!(", at {place}")).unwrap_or_default();
+    let _ = writeln!(io::stderr(), "fencectl: a bug in the program{place}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_defined() {
+        command().debug_assert();
+    }
+}
