@@ -1,4 +1,71 @@
-//! What fencing is, whoever asks for it and whatever carries it out.
+//! Fencing for programs: make certain that a machine is off, and know it.
+//!
+//! In a cluster, a node that does not answer may have crashed, or it may be cut off from the network and still write to the
+//! shared storage. Before its services start elsewhere it has to be fenced. Here a bad node is rebooted through its BMC (a
+//! simulated one), by IPMI:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let user = bmc_sim::User::administrator("username", "password")?;
+//! # let bmc = bmc_sim::Server::start("127.0.0.1:0".parse()?, bmc_sim::Config::new(vec![user])).await?;
+//! # let (host, port) = (bmc.address().ip().to_string(), bmc.address().port().to_string());
+//! use std::time::Duration;
+//!
+//! use fencing::Fence;
+//! use fencing::providers::Native;
+//!
+//! let mut fence = Fence::new();
+//! fence.register("native", Native::new())?;
+//! for failure in fence.load_agents(Duration::from_secs(10)).await {
+//!     eprintln!("{failure}");
+//! }
+//!
+//! let mut config = fence.agent_config("native", "fence_ipmilan")?;
+//! config.set("ipaddr", &host)?;
+//! config.set("ipport", &port)?;
+//! config.set("login", "username")?;
+//! config.set("passwd", "password")?;
+//!
+//! let success = fence.reboot(&config, Duration::from_secs(10)).await?;
+//! println!("Bad node fenced: {success}");
+//! fence.finish(Duration::from_secs(5)).await;
+//! # assert_eq!(success.to_string(), "rebooted");
+//! # assert_eq!(bmc.power(), bmc_sim::Power::On);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it promises
+//!
+//! - A command of the agents of this project succeeds only with what was seen: [`Success::Observed`] holds the readings, and
+//!   there is no other way to make one. What other programs say of themselves is [`Success::Reported`].
+//! - A time-out is an error. So is everything else that leaves a doubt; no [`Error`] says that a machine is in the state
+//!   that was asked for.
+//! - Each call comes back within its time. Sessions are closed and programs ended behind its back, also when its future is
+//!   dropped: [`Fence::finish`] waits for that, before the runtime ends.
+//! - Values are checked when they are [set](AgentConfig::set), a configuration as a whole with [`Fence::verify`], and again
+//!   before each action, before anything is done.
+//! - Secrets are wiped when they are dropped, and printed by nothing.
+//!
+//! # Providers
+//!
+//! | provider | agents | feature |
+//! |---|---|---|
+//! | [`providers::Native`] | `fence_ipmilan` and its six other names, `fence_redfish`: in process | `ipmilan`, `redfish` |
+//! | `providers::Redhat` | the `fence_*` programs that are installed on the machine | `redhat` |
+//! | your own | see the trait [`Provider`] | |
+//!
+//! # Several ways, several power supplies
+//!
+//! A [`Topology`] has levels, which are tried in order, and in each level devices, all of which have to succeed:
+//! `Topology::first(ipmi).then(redfish)` asks the BMC by IPMI, and by Redfish where that fails;
+//! `Topology::first(Level::of(a).and(b))` switches two power supplies. [`Fence::command_by`] carries it out.
+//!
+//! # Below
+//!
+//! [`procedure`] is how power is switched and seen to be, over any [`Device`]; [`agents`] are the definitions of this
+//! project's agents, from which the programs, the native provider and the manual pages are made.
 
 mod action;
 mod agent;

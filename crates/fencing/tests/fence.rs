@@ -1,0 +1,419 @@
+//! What programs do with the library: providers, checks, deadlines, topologies; against simulated BMCs.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking"
+)]
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bmc_sim::redfish::{RedfishConfig, RedfishServer, RedfishUser};
+use bmc_sim::{Config, EventKind, Power, Server, User};
+use fencing::procedure::Done;
+use fencing::providers::Native;
+use fencing::{
+    Action, Agent, AgentAction, AgentConfig, ConfigError, Error, Fence, Level, LoadFailure, Loaded,
+    Outcome, Plug, Port, PowerCommand, PowerState, Provider, Success, Topology, Unfencing,
+};
+use tokio::time::Instant;
+
+const WITHIN: Duration = Duration::from_secs(10);
+
+async fn bmc() -> Server {
+    let user = User::administrator("admin", "secret").unwrap();
+    Server::start("127.0.0.1:0".parse().unwrap(), Config::new(vec![user])).await.unwrap()
+}
+
+async fn native() -> Fence {
+    let mut fence = Fence::new();
+    fence.register("native", Native::new()).unwrap();
+    assert!(fence.load_agents(WITHIN).await.is_empty());
+    fence
+}
+
+fn set(mut config: AgentConfig, given: &[(&str, &str)]) -> AgentConfig {
+    for (name, value) in given {
+        config.set(name, value).unwrap();
+    }
+    config
+}
+
+fn ipmi(fence: &Fence, bmc: &Server) -> AgentConfig {
+    let config = fence.agent_config("native", "fence_ipmilanplus").unwrap();
+    let port = bmc.address().port().to_string();
+    let address = bmc.address().ip().to_string();
+    set(
+        config,
+        &[("ip", &address), ("ipport", &port), ("username", "admin"), ("password", "secret")],
+    )
+}
+
+#[tokio::test]
+async fn every_action_of_a_native_agent_has_its_outcome() {
+    let (fence, bmc) = (native().await, bmc().await);
+    let config = ipmi(&fence, &bmc);
+    let run = async |action| fence.run(&config, Some(action), WITHIN).await;
+    assert!(matches!(run(Action::Status).await, Ok(Outcome::Status(PowerState::On))));
+    assert!(matches!(run(Action::Monitor).await, Ok(Outcome::Monitored)));
+    let off = run(Action::Off).await;
+    assert!(matches!(off, Ok(Outcome::Done(Success::Observed(Done::PoweredOff(_))))), "{off:?}");
+    assert_eq!(bmc.power(), Power::Off);
+    let off = fence.off(&config, WITHIN).await;
+    assert!(matches!(off, Ok(Success::Observed(Done::AlreadyOff(_)))), "{off:?}");
+    assert!(matches!(run(Action::Status).await, Ok(Outcome::Status(PowerState::Off))));
+    let reboot = fence.run(&config, None, WITHIN).await;
+    assert!(
+        matches!(reboot, Ok(Outcome::Done(Success::Observed(Done::Rebooted { .. })))),
+        "{reboot:?}"
+    );
+    assert_eq!(bmc.power(), Power::On);
+    let on = fence.on(&config, WITHIN).await;
+    assert!(matches!(on, Ok(Success::Observed(Done::AlreadyOn(_)))), "{on:?}");
+    assert!(matches!(
+        run(Action::Diag).await,
+        Ok(Outcome::Done(Success::Observed(Done::DiagAcknowledged)))
+    ));
+    assert!(matches!(run(Action::List).await, Err(Error::NoPlugs { .. })));
+}
+
+#[tokio::test]
+async fn an_action_in_the_configuration_is_what_no_action_means() {
+    let (fence, bmc) = (native().await, bmc().await);
+    let config = set(ipmi(&fence, &bmc), &[("action", "status")]);
+    assert!(matches!(fence.run(&config, None, WITHIN).await, Ok(Outcome::Status(PowerState::On))));
+    let config = set(ipmi(&fence, &bmc), &[("action", "fly")]);
+    assert!(matches!(fence.run(&config, None, WITHIN).await, Err(Error::NoDefaultAction { .. })));
+    assert_eq!(bmc.power(), Power::On);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_configuration_is_said_before_anything_is_done() {
+    let (fence, bmc) = (native().await, bmc().await);
+    let mut config = ipmi(&fence, &bmc);
+    assert!(matches!(config.set("passwrod", "x"), Err(ConfigError::Unknown(_))));
+    assert!(matches!(config.set("privlvl", "root"), Err(ConfigError::Invalid { .. })));
+    assert!(matches!(config.set("power_wait", "soon"), Err(ConfigError::Invalid { .. })));
+    for (given, message) in [
+        (("ip", ""), "you have to enter the fence address (ip=…)"),
+        (("cipher", "99"), "cipher: '99' is no cipher suite: use 17 or 3"),
+        (("retry_on", "-1"), "retry_on: -1 is not a number of attempts"),
+        (("ipport", "0"), "ipport: 0 is no UDP port (1 to 65535)"),
+    ] {
+        let config = set(config.clone(), &[given]);
+        assert_eq!(fence.verify(&config, None).unwrap_err().to_string(), message);
+        assert_eq!(fence.off(&config, WITHIN).await.unwrap_err().to_string(), message);
+    }
+    assert_eq!(fence.verify(&config, None).unwrap(), Action::Reboot);
+    let redfish = fence.agent_config("native", "fence_redfish").unwrap();
+    let error = fence.verify(&redfish, Some(Action::Off)).unwrap_err().to_string();
+    assert_eq!(error, "you have to enter the required parameter (username=…)");
+    assert_eq!((bmc.power(), bmc.event_count()), (Power::On, 0));
+}
+
+#[tokio::test]
+async fn providers_are_registered_once_and_can_be_taken_out() {
+    let mut fence = native().await;
+    let config = fence.agent_config("native", "fence_ilo4").unwrap();
+    assert!(matches!(fence.register("native", Native::new()), Err(Error::AlreadyRegistered(_))));
+    fence.register("another", Native::new()).unwrap();
+    assert_eq!(fence.providers().collect::<Vec<_>>(), ["another", "native"]);
+    assert!(matches!(fence.agent("another", "fence_ilo4"), Err(Error::UnknownAgent { .. })));
+    fence.load_agents(WITHIN).await;
+    assert_eq!(fence.agent("another", "fence_ilo4").unwrap().provider, "another");
+    assert_eq!(fence.agents().count(), 16);
+    fence.deregister("native").unwrap();
+    assert!(matches!(fence.deregister("native"), Err(Error::UnknownProvider(_))));
+    assert!(matches!(fence.status(&config, WITHIN).await, Err(Error::UnknownProvider(_))));
+    assert!(matches!(fence.agent_config("native", "fence_ilo4"), Err(Error::UnknownProvider(_))));
+}
+
+#[tokio::test]
+async fn a_failure_names_device_and_step_and_shows_no_secret() {
+    let (fence, bmc) = (native().await, bmc().await);
+    let config = set(ipmi(&fence, &bmc), &[("password", "geheim-7Zq")]);
+    let error = fence.off(&config, WITHIN).await.unwrap_err();
+    let text = format!("{error}");
+    assert!(
+        text.starts_with(&format!("{}: unable to read the power state: ", bmc.address())),
+        "{text}"
+    );
+    assert!(error.source().is_some());
+    assert!(!format!("{error:?} {config:?}").contains("geheim"), "{error:?}");
+    assert_eq!(bmc.power(), Power::On);
+}
+
+#[tokio::test]
+async fn a_call_comes_back_within_its_time() {
+    let (fence, bmc) = (native().await, bmc().await);
+    let config = set(ipmi(&fence, &bmc), &[("power_timeout", "60"), ("login_timeout", "60")]);
+    bmc.with_faults(|faults| faults.silent = true);
+    let begin = Instant::now();
+    let error = fence.off(&config, Duration::from_millis(300)).await.unwrap_err();
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    assert!(matches!(error, Error::TimedOut { .. } | Error::Procedure { .. }), "{error:?}");
+    assert!(
+        error.to_string().contains("timed out") || error.to_string().contains("no answer"),
+        "{error}"
+    );
+}
+
+/// The session of a call that was given up is closed all the same.
+#[tokio::test]
+async fn a_call_that_is_dropped_closes_its_session() {
+    let (fence, bmc) = (native().await, bmc().await);
+    let config = set(ipmi(&fence, &bmc), &[("power_wait", "60")]);
+    let off = fence.off(&config, Duration::from_secs(120));
+    tokio::select! {
+        off = off => panic!("{off:?}"),
+        () = until(&bmc, |kind| matches!(kind, EventKind::PowerOff)) => {}
+    }
+    fence.finish(WITHIN).await;
+    assert!(bmc.events().iter().any(|event| matches!(event.kind, EventKind::SessionClosed { .. })));
+}
+
+async fn until(bmc: &Server, is_it: impl Fn(&EventKind) -> bool) {
+    for index in 0.. {
+        if is_it(&bmc.event(index).await.unwrap().kind) {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn ipmi_first_redfish_second_on_the_same_bmc() {
+    let (fence, bmc) = (native().await, bmc().await);
+    let user = RedfishUser::administrator("admin", "secret");
+    let redfish_bmc =
+        RedfishServer::start("127.0.0.1:0".parse().unwrap(), RedfishConfig::new(vec![user]))
+            .await
+            .unwrap();
+    let redfish = set(
+        fence.agent_config("native", "fence_redfish").unwrap(),
+        &[
+            ("ip", &redfish_bmc.address().to_string()),
+            ("username", "admin"),
+            ("password", "secret"),
+            ("ssl_fingerprint", redfish_bmc.fingerprint()),
+        ],
+    );
+    let ways = Topology::first(ipmi(&fence, &bmc)).then(redfish.clone());
+
+    let success = fence.command_by(&ways, PowerCommand::Off, WITHIN).await.unwrap();
+    assert_eq!((success.level, success.before.len()), (1, 0));
+    assert_eq!((bmc.power(), redfish_bmc.counts().requests), (Power::Off, 0));
+
+    let locked_out = set(ipmi(&fence, &bmc), &[("password", "wrong")]);
+    let ways = Topology::first(locked_out).then(redfish);
+    let status = fence.status_by(&ways, WITHIN).await.unwrap();
+    assert_eq!((status.level, status.state), (2, PowerState::On));
+    let success =
+        fence.command_by(&ways, PowerCommand::Off, Duration::from_secs(30)).await.unwrap();
+    assert_eq!(success.level, 2);
+    let [failure] = &success.before[..] else { panic!("{:?}", success.before) };
+    assert_eq!((failure.level, failure.agent.as_str()), (1, "fence_ipmilanplus"));
+    let status = fence.status_by(&ways, WITHIN).await.unwrap();
+    assert_eq!((status.level, status.state), (2, PowerState::Off));
+}
+
+#[tokio::test]
+async fn redundant_supplies_are_off_together_before_one_is_on_again() {
+    let (fence, a, b) = (native().await, bmc().await, bmc().await);
+    let both = Topology::first(Level::of(ipmi(&fence, &a)).and(ipmi(&fence, &b)));
+    let success =
+        fence.command_by(&both, PowerCommand::Reboot, Duration::from_secs(30)).await.unwrap();
+    assert_eq!((success.devices.len(), success.not_on_again.len()), (2, 0));
+    assert_eq!((a.power(), b.power()), (Power::On, Power::On));
+    let when = |bmc: &Server, wanted: fn(&EventKind) -> bool| {
+        bmc.events().iter().find(|event| wanted(&event.kind)).unwrap().at
+    };
+    let b_off = when(&b, |kind| matches!(kind, EventKind::PowerOff));
+    let a_on = when(&a, |kind| matches!(kind, EventKind::PowerOn));
+    assert!(b_off < a_on, "b was off at {b_off:?}, a on at {a_on:?}");
+}
+
+#[tokio::test]
+async fn one_of_two_supplies_that_stays_on_is_no_success() {
+    let (fence, a, b) = (native().await, bmc().await, bmc().await);
+    b.with_faults(|faults| faults.ignore_power_off = true);
+    let stubborn = set(ipmi(&fence, &b), &[("power_timeout", "1")]);
+    let both = Topology::first(Level::of(ipmi(&fence, &a)).and(stubborn));
+    for command in [PowerCommand::Off, PowerCommand::Reboot] {
+        let error = fence.command_by(&both, command, Duration::from_secs(30)).await.unwrap_err();
+        let [failure] = &error.failures[..] else { panic!("{error:?}") };
+        assert!(failure.reason.to_string().contains("timed out waiting to power OFF"), "{error}");
+        assert_eq!((a.power(), b.power()), (Power::Off, Power::On));
+    }
+    let status = fence.status_by(&both, WITHIN).await.unwrap();
+    assert_eq!(status.state, PowerState::On);
+}
+
+#[tokio::test]
+async fn nothing_of_a_level_is_switched_when_one_of_its_configurations_is_wrong() {
+    let (fence, a, b) = (native().await, bmc().await, bmc().await);
+    let wrong = set(ipmi(&fence, &b), &[("cipher", "99")]);
+    let both = Level::of(ipmi(&fence, &a)).and(wrong);
+    let error = fence
+        .command_by(&Topology::first(both.clone()), PowerCommand::Off, WITHIN)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().starts_with("cipher: '99' is no cipher suite"), "{error}");
+    assert_eq!((a.power(), a.event_count()), (Power::On, 0));
+    let ways = Topology::first(both.clone()).then(both);
+    let error = fence.command_by(&ways, PowerCommand::Off, WITHIN).await.unwrap_err().to_string();
+    assert!(
+        error.contains("level 1, fence_ipmilanplus: ") && error.contains("; level 2, "),
+        "{error}"
+    );
+}
+
+/// A provider of a user's: a switch with several outlets.
+#[derive(Clone, Default)]
+struct Outlets {
+    on: Arc<Mutex<HashMap<String, bool>>>,
+    hangs: Arc<AtomicBool>,
+}
+
+impl Outlets {
+    fn with(outlets: &[&str]) -> Self {
+        let on = outlets.iter().map(|outlet| ((*outlet).to_owned(), true)).collect();
+        Self { on: Arc::new(Mutex::new(on)), ..Self::default() }
+    }
+
+    fn change(&self, config: &AgentConfig, on: Option<bool>) -> Result<bool, Error> {
+        let outlet = config.text("plug").unwrap_or_default();
+        let mut outlets = self.on.lock().unwrap();
+        let state =
+            outlets.get_mut(&outlet).ok_or_else(|| Error::Provider("no such outlet".into()))?;
+        *state = on.unwrap_or(*state);
+        Ok(*state)
+    }
+}
+
+#[async_trait]
+impl Provider for Outlets {
+    async fn load_agents(&self, _: Instant) -> Loaded {
+        if self.hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        let actions = [Action::On, Action::Off, Action::Status, Action::Monitor, Action::List];
+        let template = &fencing::agents::ipmilan::definition("fence_ipmilan").agent;
+        let agent = Agent {
+            provider: "".into(),
+            name: "fence_outlets".into(),
+            short_description: "Outlets".into(),
+            long_description: "".into(),
+            vendor_url: "".into(),
+            other_names: Vec::new(),
+            parameters: vec![template.parameter("plug").unwrap().clone()],
+            actions: actions.map(AgentAction::Shown).to_vec(),
+            plug: Plug::Required,
+            unfencing: Unfencing::default(),
+        };
+        let failures = vec![("fence_broken".to_owned(), Error::Provider("no metadata".into()))];
+        Loaded { agents: vec![agent], failures }
+    }
+
+    fn verify(&self, _: &AgentConfig) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn command(
+        &self,
+        config: &AgentConfig,
+        command: PowerCommand,
+        _: Instant,
+    ) -> Result<Success, Error> {
+        if self.hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        self.change(config, Some(command == PowerCommand::On))?;
+        Ok(Success::Reported(command))
+    }
+
+    async fn status(&self, config: &AgentConfig, _: Instant) -> Result<PowerState, Error> {
+        Ok(if self.change(config, None)? { PowerState::On } else { PowerState::Off })
+    }
+
+    async fn monitor(&self, _: &AgentConfig, _: Instant) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn list(&self, _: &AgentConfig, _: Instant) -> Result<Vec<Port>, Error> {
+        let outlets = self.on.lock().unwrap();
+        let port = |name: &String| Port { name: name.clone(), alias: None, state: None };
+        Ok(outlets.keys().map(port).collect())
+    }
+}
+
+#[tokio::test]
+async fn a_provider_of_a_users_own_is_used_like_any_other() {
+    let outlets = Outlets::with(&["1", "2"]);
+    let mut fence = Fence::new();
+    fence.register("mine", outlets.clone()).unwrap();
+    let failures = fence.load_agents(WITHIN).await;
+    let [LoadFailure::Agent { .. }] = failures[..] else { panic!("{failures:?}") };
+    assert_eq!(failures[0].to_string(), "fence_broken of provider mine: no metadata");
+
+    let config = fence.agent_config("mine", "fence_outlets").unwrap();
+    assert!(matches!(fence.off(&config, WITHIN).await, Err(Error::MissingPlug { .. })));
+    assert!(matches!(fence.status(&config, WITHIN).await, Err(Error::MissingPlug { .. })));
+    fence.monitor(&config, WITHIN).await.unwrap();
+    assert_eq!(fence.list(&config, WITHIN).await.unwrap().len(), 2);
+
+    let config = set(config, &[("port", "2")]);
+    assert!(matches!(fence.off(&config, WITHIN).await, Ok(Success::Reported(PowerCommand::Off))));
+    assert_eq!(fence.status(&config, WITHIN).await.unwrap(), PowerState::Off);
+    assert!(outlets.on.lock().unwrap()["1"]);
+    for action in [Action::Reboot, Action::Diag] {
+        let refused = fence.run(&config, Some(action), WITHIN).await;
+        assert!(matches!(refused, Err(Error::UnsupportedAction { .. })), "{refused:?}");
+    }
+    let elsewhere = set(config, &[("plug", "9")]);
+    assert_eq!(fence.off(&elsewhere, WITHIN).await.unwrap_err().to_string(), "no such outlet");
+}
+
+/// Clusters reboot by off and on what cannot reboot by itself.
+#[tokio::test]
+async fn a_topology_reboots_by_parts_what_has_no_reboot() {
+    let outlets = Outlets::with(&["1"]);
+    let mut fence = Fence::new();
+    fence.register("mine", outlets.clone()).unwrap();
+    fence.load_agents(WITHIN).await;
+    let config = set(fence.agent_config("mine", "fence_outlets").unwrap(), &[("plug", "1")]);
+    let success =
+        fence.command_by(&Topology::first(config), PowerCommand::Reboot, WITHIN).await.unwrap();
+    assert!(matches!(success.devices[..], [Success::Reported(PowerCommand::Off)]));
+    assert!(success.not_on_again.is_empty() && outlets.on.lock().unwrap()["1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_hangs_is_not_waited_for() {
+    let outlets = Outlets::with(&["1"]);
+    let mut fence = Fence::new();
+    fence.register("good", Outlets::default()).unwrap();
+    fence.register("hanging", outlets.clone()).unwrap();
+    fence.load_agents(WITHIN).await;
+    outlets.hangs.store(true, Ordering::Relaxed);
+    let begin = Instant::now();
+    let failures = fence.load_agents(WITHIN).await;
+    assert!(begin.elapsed() <= WITHIN + Duration::from_secs(1));
+    let text = failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(text.contains("provider hanging: hanging timed out; nothing was loaded"), "{text}");
+    assert_eq!(fence.agents().count(), 2, "what was loaded before is kept");
+
+    let config = set(fence.agent_config("hanging", "fence_outlets").unwrap(), &[("plug", "1")]);
+    let begin = Instant::now();
+    let error = fence.off(&config, WITHIN).await.unwrap_err();
+    assert!(begin.elapsed() <= WITHIN + Duration::from_secs(1));
+    assert_eq!(error.to_string(), "fence_outlets timed out; the power state is not known");
+}
