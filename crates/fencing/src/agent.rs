@@ -81,10 +81,12 @@ impl Agent {
         self.actions.iter().copied().find(|action| action.name() == name)
     }
 
-    /// Whether it says of itself that it can do this.
+    /// Whether it can do this with its device. An agent whose device has one machine accepts a list, and has nothing to
+    /// tell.
     #[must_use]
     pub fn can(&self, action: Action) -> bool {
         self.actions.contains(&AgentAction::Shown(action))
+            || (self.plug != Plug::Ignored && self.actions.contains(&AgentAction::Accepted(action)))
     }
 }
 

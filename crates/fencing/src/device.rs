@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::{Power, PowerState};
+use crate::{Port, Power, PowerState};
 
 /// A device that switches the power of one machine.
 ///
@@ -47,6 +47,14 @@ pub trait Device: Send {
     /// # Errors
     /// When the device does not know, or no trustworthy answer came.
     async fn restart_mark(&mut self, deadline: Instant) -> Result<RestartMark, DeviceError>;
+
+    /// The machines of a device that has several.
+    ///
+    /// # Errors
+    /// When the device has one only, or no trustworthy answer came.
+    async fn plugs(&mut self, _deadline: Instant) -> Result<Vec<Port>, DeviceError> {
+        Err(DeviceError::new(ErrorKind::Unsupported, "the device has no list of machines"))
+    }
 
     /// Gives back what the device holds at the other side, such as a session. Short, and without a result:
     /// nothing depends on it.

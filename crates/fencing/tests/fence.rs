@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bmc_sim::redfish::{RedfishConfig, RedfishServer, RedfishUser};
+use bmc_sim::redfish::{RedfishConfig, RedfishServer, RedfishSystem, RedfishUser};
 use bmc_sim::{Config, EventKind, Power, Server, User};
 use fencing::procedure::Done;
 use fencing::providers::Native;
@@ -189,23 +189,45 @@ async fn until(bmc: &Server, is_it: impl Fn(&EventKind) -> bool) {
     }
 }
 
+fn redfish(fence: &Fence, bmc: &RedfishServer) -> AgentConfig {
+    set(
+        fence.agent_config("native", "fence_redfish").unwrap(),
+        &[
+            ("ip", &bmc.address().to_string()),
+            ("username", "admin"),
+            ("password", "secret"),
+            ("ssl_fingerprint", bmc.fingerprint()),
+        ],
+    )
+}
+
+async fn redfish_bmc(systems: &[&str]) -> RedfishServer {
+    let user = RedfishUser::administrator("admin", "secret");
+    let systems = systems.iter().map(|id| RedfishSystem::new(id)).collect();
+    let config = RedfishConfig { systems, ..RedfishConfig::new(vec![user]) };
+    RedfishServer::start("127.0.0.1:0".parse().unwrap(), config).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_systems_behind_one_bmc_are_listed_and_each_is_a_plug() {
+    let (fence, bmc) = (native().await, redfish_bmc(&["Node0", "Node1"]).await);
+    let config = redfish(&fence, &bmc);
+    let error = fence.off(&config, WITHIN).await.unwrap_err().to_string();
+    assert!(error.contains("several systems"), "{error}");
+    fence.monitor(&config, WITHIN).await.unwrap();
+
+    fence.off(&set(config.clone(), &[("plug", "Node1")]), WITHIN).await.unwrap();
+    let ports = fence.list(&config, WITHIN).await.unwrap();
+    let ports: Vec<_> = ports.iter().map(|port| (port.name.as_str(), port.state)).collect();
+    assert_eq!(ports, [("Node0", Some(PowerState::On)), ("Node1", Some(PowerState::Off))]);
+    assert_eq!((bmc.power("Node0"), bmc.power("Node1")), (Some(Power::On), Some(Power::Off)));
+}
+
 #[tokio::test]
 async fn ipmi_first_redfish_second_on_the_same_bmc() {
     let (fence, bmc) = (native().await, bmc().await);
-    let user = RedfishUser::administrator("admin", "secret");
-    let redfish_bmc =
-        RedfishServer::start("127.0.0.1:0".parse().unwrap(), RedfishConfig::new(vec![user]))
-            .await
-            .unwrap();
-    let redfish = set(
-        fence.agent_config("native", "fence_redfish").unwrap(),
-        &[
-            ("ip", &redfish_bmc.address().to_string()),
-            ("username", "admin"),
-            ("password", "secret"),
-            ("ssl_fingerprint", redfish_bmc.fingerprint()),
-        ],
-    );
+    let redfish_bmc = redfish_bmc(&["1"]).await;
+    let redfish = redfish(&fence, &redfish_bmc);
     let ways = Topology::first(ipmi(&fence, &bmc)).then(redfish.clone());
 
     let success = fence.command_by(&ways, PowerCommand::Off, WITHIN).await.unwrap();

@@ -10,6 +10,9 @@ pub enum FenceError {
     /// The power state could not be read before anything was done.
     #[error("unable to read the power state: {0}")]
     Status(#[source] DeviceError),
+    /// The machines of the device could not be listed.
+    #[error("unable to list the machines of the device: {0}")]
+    List(#[source] DeviceError),
     /// The device refused a power command.
     #[error("the {command} command failed: {source}")]
     Command {

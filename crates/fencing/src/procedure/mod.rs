@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::{Action, Device, ErrorKind, PowerCommand};
+use crate::{Action, Device, ErrorKind, Port, PowerCommand};
 
 use switch::{switch_off, switch_on};
 
@@ -94,6 +94,14 @@ pub async fn monitor(
         }
         reading => reading.map(Some),
     }
+}
+
+/// Lists the machines of a device that has several.
+///
+/// # Errors
+/// [`FenceError::List`].
+pub async fn list(device: &mut dyn Device, settings: &Settings) -> Result<Vec<Port>, FenceError> {
+    device.plugs(settings.answer_deadline()).await.map_err(FenceError::List)
 }
 
 async fn on(device: &mut dyn Device, settings: &Settings) -> Result<Done, FenceError> {

@@ -97,8 +97,10 @@ impl Provider for Native {
         reading.await.map(|_| ())
     }
 
-    async fn list(&self, config: &AgentConfig, _: Instant) -> Result<Vec<Port>, Error> {
-        Err(Error::NoPlugs { agent: config.agent().name.to_string() })
+    async fn list(&self, config: &AgentConfig, deadline: Instant) -> Result<Vec<Port>, Error> {
+        let ports = self
+            .act(config, deadline, |device, settings| Box::pin(procedure::list(device, settings)));
+        ports.await
     }
 
     async fn finish(&self, deadline: Instant) {

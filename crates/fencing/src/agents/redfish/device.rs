@@ -4,14 +4,14 @@ use std::env;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redfish_power::{Client, Error, Origin, PowerState as Redfish, Purpose, Step};
+use redfish_power::{Client, ComputerSystem, Error, Origin, PowerState as Redfish, Purpose, Step};
 use tokio::time::Instant;
 
 use super::advice::{advice, kind, name};
 use super::settings::{bundle, client_config, proxy};
 use crate::agents::standard::unusable;
 use crate::{
-    AgentConfig, ConfigError, Device, DeviceError, ErrorKind, Power, PowerState, RestartMark,
+    AgentConfig, ConfigError, Device, DeviceError, ErrorKind, Port, Power, PowerState, RestartMark,
 };
 
 /// How long a command may go unanswered before the power state is looked at: the command may have arrived.
@@ -71,14 +71,11 @@ impl Device for System {
         let deadline = deadline.min(Instant::now() + self.reading_limit);
         let state =
             self.client.power_state(deadline).await.map_err(|error| self.explained(error))?;
-        Ok(match state {
-            Redfish::Off => PowerState::Off,
-            Redfish::On | Redfish::PoweringOn | Redfish::Paused => PowerState::On,
-            other @ (Redfish::PoweringOff | Redfish::Other(_)) => {
-                log::info!("{}: PowerState is {other}", self.origin);
-                PowerState::Unknown
-            }
-        })
+        let power = power_state(&state);
+        if power == PowerState::Unknown {
+            log::info!("{}: PowerState is {state}", self.origin);
+        }
+        Ok(power)
     }
 
     async fn set_power(&mut self, to: Power, deadline: Instant) -> Result<(), DeviceError> {
@@ -112,6 +109,12 @@ impl Device for System {
         Ok(RestartMark::Time { text: time.text, since_1970: time.since_1970 })
     }
 
+    /// Those that can be reset. The Id is what `plug` takes.
+    async fn plugs(&mut self, deadline: Instant) -> Result<Vec<Port>, DeviceError> {
+        let systems = self.client.systems(deadline).await.map_err(|error| self.explained(error))?;
+        Ok(systems.iter().filter(|system| system.has_reset()).map(port).collect())
+    }
+
     async fn close(&mut self) {
         self.client.close(Instant::now() + CLOSED_AFTER).await;
     }
@@ -139,6 +142,23 @@ impl System {
         let proxy = self.proxy.filter(|_| is_before_request(&error));
         let proxy = proxy.map(|name| format!(" (the environment has {name})")).unwrap_or_default();
         DeviceError::new(kind, format!("{name}{error}{proxy}{advice}"))
+    }
+}
+
+fn power_state(state: &Redfish) -> PowerState {
+    match state {
+        Redfish::Off => PowerState::Off,
+        Redfish::On | Redfish::PoweringOn | Redfish::Paused => PowerState::On,
+        Redfish::PoweringOff | Redfish::Other(_) => PowerState::Unknown,
+    }
+}
+
+fn port(system: &ComputerSystem) -> Port {
+    let alias = system.host_name.as_deref().unwrap_or(&system.name);
+    Port {
+        name: system.id.clone(),
+        alias: Some(alias.to_owned()).filter(|alias| !alias.is_empty()),
+        state: system.power_state().ok().map(power_state),
     }
 }
 
