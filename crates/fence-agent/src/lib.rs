@@ -13,7 +13,6 @@ mod help;
 mod input;
 mod logging;
 mod metadata;
-mod password_script;
 mod program;
 mod report;
 mod request;
