@@ -4,10 +4,21 @@
 //! Exit code 0 means that all was done that was asked for, 1 anything else: wrong usage, one host of many that failed, an
 //! interruption, a bug.
 
+mod agents;
 mod cli;
+mod confirm;
+mod credentials;
+mod devices;
 mod diagnose;
 mod failure;
 pub mod hosts;
+mod inventory;
+pub mod manual;
+mod power;
+mod show;
+mod signals;
+mod target;
+mod work;
 
 use std::io::Write as _;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
@@ -38,14 +49,15 @@ fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return explain(&error),
     };
-    match execute(arguments.command) {
-        Ok(code) => code,
-        Err(failure) => {
-            // A closed standard error leaves nobody to tell.
-            let _ = writeln!(io::stderr(), "fencectl: {failure}");
-            ExitCode::FAILURE
+    show::choose_colors(arguments.screen.color);
+    show::log::start(arguments.screen.verbose);
+    execute(arguments).unwrap_or_else(|failure| {
+        // Whoever has stopped reading, as `head` does, wants no complaint either.
+        if !failure.is_broken_pipe() {
+            show::complain(&show::printable(&failure.to_string()));
         }
-    }
+        ExitCode::FAILURE
+    })
 }
 
 /// Help is what was asked for; wrong usage is a failure, and 2, clap's own exit code for it, means OFF to whoever calls
@@ -56,14 +68,20 @@ fn explain(error: &clap::Error) -> ExitCode {
     code
 }
 
-fn execute(command: Command) -> Result<ExitCode, Failure> {
+fn execute(Arguments { command, screen }: Arguments) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Failure::Runtime)?;
     runtime.block_on(async {
         match command {
+            Command::Agents(options) => agents::run(options, screen.verbose).await,
+            Command::Status(options) => power::status(options).await,
+            Command::Power(options) => power::power(options).await,
+            Command::Run(options) => power::run(options).await,
             Command::Diagnose(options) => diagnose::run(options).await,
+            Command::Man(options) => manual::write(&options.folder),
+            Command::Completions(options) => manual::print_completions(options.shell),
         }
     })
 }

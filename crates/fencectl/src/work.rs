@@ -1,0 +1,249 @@
+//! Many hosts at the same time, but not too many.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fencing::{
+    Action, DeviceFailure, Error, Fence, Outcome, Port, PowerCommand, PowerState, Success,
+    TopologyError, TopologyStatus, TopologySuccess,
+};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
+
+use crate::signals::Signals;
+use crate::target::Target;
+
+/// What is done with each host.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) fence: Arc<Fence>,
+    pub(crate) action: Action,
+    /// For one host, with all the ways to it.
+    pub(crate) timeout: Duration,
+    /// How many hosts at the same time.
+    pub(crate) jobs: usize,
+}
+
+/// What came of one host.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) host: String,
+    pub(crate) result: Result<Found, Undone>,
+    /// The agent that did it.
+    pub(crate) agent: Option<String>,
+    pub(crate) took: Option<Duration>,
+    /// What else there is to say, such as why the ways before have failed.
+    pub(crate) remarks: Vec<String>,
+}
+
+/// What was asked for was done, or found out.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Power(PowerState),
+    Done { text: String, state: Option<PowerState> },
+    Answers,
+    Ports(Vec<Port>),
+}
+
+/// It was not.
+#[derive(Debug)]
+pub(crate) enum Undone {
+    Failed(String),
+    /// It was under way when the user interrupted the program. What the device was told by then, it may do.
+    Interrupted,
+    NotStarted,
+}
+
+/// Works until all is done or somebody interrupts, and tells each report as soon as it is known. All of them are returned
+/// in the order of the targets.
+pub(crate) async fn carry_out(
+    plan: &Plan,
+    targets: Vec<Target>,
+    signals: &mut Signals,
+    mut tell: impl FnMut(&Report),
+) -> Vec<Report> {
+    let hosts: Vec<String> = targets.iter().map(|target| target.host.clone()).collect();
+    let mut work = Work::new(plan, hosts.len());
+    let mut waiting = targets.into_iter().enumerate();
+    loop {
+        work.start(&mut waiting);
+        tokio::select! {
+            () = signals.next() => break,
+            ended = work.under_way.join_next_with_id() => match ended {
+                Some(ended) => work.keep(ended, &hosts, &mut tell),
+                None => break,
+            },
+        }
+    }
+    work.give_up(hosts, &mut tell)
+}
+
+struct Work<'a> {
+    plan: &'a Plan,
+    under_way: JoinSet<Report>,
+    indexes: HashMap<Id, usize>,
+    reports: Vec<Option<Report>>,
+}
+
+impl<'a> Work<'a> {
+    fn new(plan: &'a Plan, count: usize) -> Self {
+        let reports = std::iter::repeat_with(|| None).take(count).collect();
+        Self { plan, under_way: JoinSet::new(), indexes: HashMap::new(), reports }
+    }
+
+    /// As many as there may be.
+    fn start(&mut self, waiting: &mut impl Iterator<Item = (usize, Target)>) {
+        while self.under_way.len() < self.plan.jobs {
+            let Some((index, target)) = waiting.next() else { return };
+            let plan = self.plan.clone();
+            let task = self.under_way.spawn(async move { report(&plan, target).await });
+            self.indexes.insert(task.id(), index);
+        }
+    }
+
+    fn keep(
+        &mut self,
+        ended: Result<(Id, Report), JoinError>,
+        hosts: &[String],
+        tell: &mut impl FnMut(&Report),
+    ) {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let Some(index) = self.indexes.remove(&id) else { return };
+        let (Some(host), Some(place)) = (hosts.get(index), self.reports.get_mut(index)) else {
+            return;
+        };
+        let bug =
+            || Undone::Failed("a bug in the program; the power state is not known".to_owned());
+        let report =
+            ended.map_or_else(|_| Report::undone(host.clone(), bug()), |(_, report)| report);
+        tell(&report);
+        *place = Some(report);
+    }
+
+    /// Drops what is under way; the library closes the sessions behind its back.
+    fn give_up(mut self, hosts: Vec<String>, tell: &mut impl FnMut(&Report)) -> Vec<Report> {
+        let under_way: Vec<usize> = self.indexes.drain().map(|(_, index)| index).collect();
+        let all = self.reports.into_iter().zip(hosts).enumerate();
+        let reports = all.map(|(index, (report, host))| {
+            report.unwrap_or_else(|| {
+                let is_under_way = under_way.contains(&index);
+                let undone = if is_under_way { Undone::Interrupted } else { Undone::NotStarted };
+                let report = Report::undone(host, undone);
+                tell(&report);
+                report
+            })
+        });
+        reports.collect()
+    }
+}
+
+async fn report(plan: &Plan, target: Target) -> Report {
+    let begin = Instant::now();
+    let mut report = match plan.action {
+        Action::Status => status(plan, target).await,
+        Action::On => command(plan, target, PowerCommand::On).await,
+        Action::Off => command(plan, target, PowerCommand::Off).await,
+        Action::Reboot => command(plan, target, PowerCommand::Reboot).await,
+        Action::Diag => command(plan, target, PowerCommand::Diag).await,
+        Action::Monitor | Action::List | Action::ListStatus => other(plan, target).await,
+    };
+    report.took = Some(begin.elapsed());
+    report
+}
+
+async fn status(plan: &Plan, target: Target) -> Report {
+    match plan.fence.status_by(&target.topology, plan.timeout).await {
+        Ok(TopologyStatus { level, state, before }) => Report {
+            result: match state {
+                PowerState::Unknown => {
+                    Err(Undone::Failed("the device says neither ON nor OFF".to_owned()))
+                }
+                known => Ok(Found::Power(known)),
+            },
+            agent: agent_of(&target, level),
+            remarks: remarks(before),
+            ..Report::of(target.host)
+        },
+        Err(error) => Report::failed(target, &error),
+    }
+}
+
+async fn command(plan: &Plan, target: Target, command: PowerCommand) -> Report {
+    match plan.fence.command_by(&target.topology, command, plan.timeout).await {
+        Ok(success) => Report {
+            agent: agent_of(&target, success.level),
+            result: done(&success, command),
+            remarks: remarks(success.before),
+            ..Report::of(target.host)
+        },
+        Err(error) => Report::failed(target, &error),
+    }
+}
+
+/// A reboot that left the machine off is a success of fencing, and not what a person has asked for.
+fn done(success: &TopologySuccess, command: PowerCommand) -> Result<Found, Undone> {
+    if let Some(failure) = success.not_on_again.first() {
+        let text = format!("the machine was powered off, but not on again: {failure}");
+        return Err(Undone::Failed(text));
+    }
+    let mut devices = success.devices.iter();
+    if let Some(warning) = devices.find_map(Success::warning) {
+        return Err(Undone::Failed(warning.to_string()));
+    }
+    let text = success.devices.last().map(Success::to_string).unwrap_or_default();
+    let state = match command {
+        PowerCommand::On | PowerCommand::Reboot => Some(PowerState::On),
+        PowerCommand::Off => Some(PowerState::Off),
+        PowerCommand::Diag => None,
+    };
+    Ok(Found::Done { text, state })
+}
+
+/// What has no levels is asked of the first way.
+async fn other(plan: &Plan, target: Target) -> Report {
+    let Some(config) = target.configs().next().cloned() else {
+        return Report::undone(target.host, Undone::NotStarted);
+    };
+    let result = match plan.fence.run(&config, Some(plan.action), plan.timeout).await {
+        Ok(Outcome::Monitored) => Ok(Found::Answers),
+        Ok(Outcome::Ports(ports)) => Ok(Found::Ports(ports)),
+        Ok(Outcome::Status(state)) => Ok(Found::Power(state)),
+        Ok(Outcome::Done(success)) => Ok(Found::Done { text: success.to_string(), state: None }),
+        Err(error) => Err(Undone::Failed(reason(&error))),
+    };
+    let agent = Some(config.agent().name.to_string());
+    Report { result, agent, ..Report::of(target.host) }
+}
+
+impl Report {
+    fn of(host: String) -> Self {
+        Self { host, result: Err(Undone::NotStarted), agent: None, took: None, remarks: Vec::new() }
+    }
+
+    fn undone(host: String, undone: Undone) -> Self {
+        Self { result: Err(undone), ..Self::of(host) }
+    }
+
+    fn failed(target: Target, error: &TopologyError) -> Self {
+        Self::undone(target.host, Undone::Failed(error.to_string()))
+    }
+
+    /// Whether what was asked for was done.
+    pub(crate) fn is_success(&self) -> bool {
+        self.result.is_ok()
+    }
+}
+
+fn agent_of(target: &Target, level: usize) -> Option<String> {
+    let config = target.configs().nth(level.checked_sub(1)?)?;
+    Some(config.agent().name.to_string())
+}
+
+fn remarks(failures: Vec<DeviceFailure>) -> Vec<String> {
+    failures.into_iter().map(|failure| format!("before, {failure}")).collect()
+}
+
+fn reason(error: &Error) -> String {
+    error.to_string()
+}
