@@ -67,6 +67,10 @@ impl Admission {
         self.admitted
     }
 
+    pub(crate) fn has_session(&self) -> bool {
+        matches!(self.way, Way::Session(_))
+    }
+
     /// A question was answered. The service root is open to everybody, and at some services the list of systems is.
     pub(crate) fn note_answer(&mut self, step: Step) {
         let is_open = matches!(step, Step::ServiceRoot | Step::Systems);

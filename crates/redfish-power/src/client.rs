@@ -80,16 +80,7 @@ impl Client {
     pub fn new(config: Config) -> Result<Self, Error> {
         let Config { origin, root, system, choice, credentials, verification, policy } = config;
         let address = Address::default();
-        let proxied = reqwest::Client::builder();
-        let builder = if is_without_proxy() { proxied.no_proxy() } else { proxied };
-        let builder = builder
-            .dns_resolver(address.clone())
-            .http1_only()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(policy.silence)
-            .pool_max_idle_per_host(1)
-            .tcp_nodelay(true);
+        let builder = http_builder(&address, &policy);
         let http = tls::configured(builder, &verification)?
             .build()
             .map_err(|error| Error::Http(error.to_string()))?;
@@ -118,6 +109,12 @@ impl Client {
     #[must_use]
     pub fn is_admitted(&self) -> bool {
         self.connection.is_admitted()
+    }
+
+    /// Whether credentials are given by a session, because the service takes no Basic.
+    #[must_use]
+    pub fn has_session(&self) -> bool {
+        self.connection.has_session()
     }
 
     /// The power state, read from the service now.
@@ -191,6 +188,14 @@ impl Client {
             }
         }
         Ok(listed)
+    }
+
+    /// The types of reset that the system says it takes, as it was last read; `None` where it does not say.
+    ///
+    /// # Errors
+    /// When it was not read yet, and no trustworthy answer came.
+    pub async fn reset_types(&mut self, deadline: Instant) -> Result<Option<Vec<String>>, Error> {
+        Ok(self.resettable(deadline).await?.reset.and_then(|action| action.allowable))
     }
 
     /// Asks for a reset: the best that the system has for this purpose. A task that carries it out is followed for a
@@ -412,6 +417,20 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("root", &self.root.as_str()).finish_non_exhaustive()
     }
+}
+
+/// An HTTP client but for its TLS.
+pub(crate) fn http_builder(address: &Address, policy: &RetryPolicy) -> reqwest::ClientBuilder {
+    let proxied = reqwest::Client::builder();
+    let builder = if is_without_proxy() { proxied.no_proxy() } else { proxied };
+    builder
+        .dns_resolver(address.clone())
+        .http1_only()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(policy.silence)
+        .pool_max_idle_per_host(1)
+        .tcp_nodelay(true)
 }
 
 /// Whether the environment wants no proxy for any host. reqwest, which reads it for what else it says, takes `*` for host

@@ -50,6 +50,11 @@ impl Connection {
         self.admission.is_admitted()
     }
 
+    /// Whether credentials are given by a session.
+    pub(crate) fn has_session(&self) -> bool {
+        self.admission.has_session()
+    }
+
     /// The answer to a question that is asked once, and not for long: for what can be done without.
     pub(crate) async fn ask_once(
         &mut self,

@@ -78,6 +78,7 @@ mod address;
 mod admission;
 mod client;
 mod connection;
+mod discovery;
 mod document;
 mod error;
 mod exchange;
@@ -93,6 +94,7 @@ mod tls;
 mod wire;
 
 pub use client::{Client, Config};
+pub use discovery::{Discovery, ServiceRoot};
 pub use error::{Error, ExchangeFailure, Refusal, Step};
 pub use login::Credentials;
 pub use message::Message;
@@ -100,5 +102,6 @@ pub use origin::{Origin, OriginError};
 pub use retry::RetryPolicy;
 pub use system::{ComputerSystem, LastResetTime, PowerState, Purpose, ResetType};
 pub use tls::{
-    CertificateFault, Fingerprint, FingerprintError, TlsFailure, TlsSetupError, Verification,
+    Certificate, CertificateFault, Fingerprint, FingerprintError, Handshake, TlsFailure,
+    TlsSetupError, Verification,
 };

@@ -85,6 +85,29 @@ pub enum CertificateFault {
     Other(String),
 }
 
+/// What a certificate says. Each text is the BMC's own, escaped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// Whose it is.
+    pub subject: String,
+    /// Who has issued it.
+    pub issuer: String,
+    /// Whether these are the same.
+    pub is_self_signed: bool,
+    /// The hosts that it is for.
+    pub hosts: Vec<String>,
+    /// The first day on which it is valid.
+    pub not_before: String,
+    /// The last day.
+    pub not_after: String,
+    /// The end of that, since the beginning of 1970.
+    pub expires: Duration,
+    /// The length of its RSA key in bits; `None` for a key of another kind.
+    pub rsa_bits: Option<usize>,
+    /// The algorithm of its signature: `sha256WithRSAEncryption`.
+    pub signature: String,
+}
+
 /// What is wrong with a certificate that was refused with this error.
 pub(super) fn fault(
     certificate: &CertificateDer<'_>,
@@ -127,6 +150,24 @@ impl<'a> Presented<'a> {
             return Err(CertificateError::ExpiredContext { time, not_after });
         }
         Ok(())
+    }
+
+    pub(super) fn facts(&self) -> Certificate {
+        let validity = self.0.validity();
+        let expires = unix_time(validity.not_after);
+        let signature = &self.0.signature_algorithm.algorithm;
+        Certificate {
+            subject: name(self.0.subject()),
+            issuer: name(self.0.issuer()),
+            is_self_signed: self.is_self_signed(),
+            hosts: self.hosts(),
+            not_before: date(unix_time(validity.not_before)),
+            not_after: date(expires),
+            expires: Duration::from_secs(expires.as_secs()),
+            rsa_bits: self.rsa_bits(),
+            signature: oid2sn(signature, oid_registry())
+                .map_or_else(|_| signature.to_id_string(), str::to_owned),
+        }
     }
 
     fn fault(&self, error: &CertificateError) -> CertificateFault {

@@ -8,6 +8,7 @@ mod pinned;
 mod tests;
 mod trusted;
 mod unverified;
+mod witness;
 
 use std::env;
 use std::error::Error;
@@ -24,11 +25,14 @@ use rustls_native_certs::CertificateResult;
 use pinned::Pinned;
 use trusted::Trusted;
 use unverified::Unverified;
+use witness::Witness;
 
-pub use certificate::CertificateFault;
+pub use certificate::{Certificate, CertificateFault};
 pub use failure::TlsFailure;
 pub(crate) use failure::{failure, is_truncation};
 pub use fingerprint::{Fingerprint, FingerprintError};
+pub use witness::Handshake;
+pub(crate) use witness::Witnessed;
 
 /// The environment variables that tell where the operating system's certificates are instead.
 const SYSTEM_ROOTS_ELSEWHERE: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
@@ -89,6 +93,28 @@ pub(crate) fn configured(
         Verification::Fingerprint(fingerprint) => with(builder, Pinned::new(*fingerprint)),
         Verification::None => with(builder, Unverified),
     }
+}
+
+/// The builder of an HTTP client that takes any certificate, and notes what this way would say of it. Only for connections
+/// on which no secret is sent.
+///
+/// # Errors
+/// The certificates to check against cannot be read.
+pub(crate) fn witnessed(
+    builder: ClientBuilder,
+    verification: &Verification,
+) -> Result<(ClientBuilder, Arc<Witnessed>), TlsSetupError> {
+    let witnessed = Arc::new(Witnessed::default());
+    let note = witnessed.clone();
+    let builder = match verification {
+        Verification::SystemRoots => with(builder, Witness::new(system_roots()?, note)),
+        Verification::Bundle(path) => with(builder, Witness::new(bundle(path)?, note)),
+        Verification::Fingerprint(fingerprint) => {
+            with(builder, Witness::new(Pinned::new(*fingerprint), note))
+        }
+        Verification::None => with(builder, Witness::new(Unverified, note)),
+    }?;
+    Ok((builder, witnessed))
 }
 
 fn with(
