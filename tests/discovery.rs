@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use ipmi_lan::{Discovery, Error, Privilege, RetryPolicy};
+use bmc_sim::Ipmi15;
+use ipmi_lan::{AuthenticationType, Discovery, Error, Privilege, RetryPolicy};
 
 use crate::support::ipmi_sim::{IpmiSim, free_port};
 use crate::support::sim::Sim;
@@ -23,6 +24,20 @@ fn both_bmcs_are_present_and_offer_ipmi_2_0() {
         assert!(pong.ipmi);
         assert!(capabilities.ipmi20 && capabilities.named_users && !capabilities.kg_set);
     }
+}
+
+#[test]
+fn a_bmc_that_does_not_tell_of_ipmi_2_0_is_asked_for_less() {
+    let bmc = Sim::start_with(|config| {
+        config.ipmi15 = Some(Ipmi15::new([AuthenticationType::Md5]));
+        config.faults.refuse_extended_capabilities = true;
+    });
+    let capabilities = run(async {
+        let mut discovery = Discovery::open(bmc.address(), RetryPolicy::default()).await?;
+        discovery.authentication_capabilities(Privilege::Operator, soon()).await
+    })
+    .expect("an answer");
+    assert!(capabilities.ipmi15 && !capabilities.ipmi20);
 }
 
 #[test]

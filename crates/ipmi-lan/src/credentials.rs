@@ -87,8 +87,8 @@ impl fmt::Debug for Username {
     }
 }
 
-/// A password of up to 20 bytes. It cannot be printed, and is wiped when dropped.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+/// A password of up to 20 bytes; the default is the empty one. It cannot be printed, and is wiped when dropped.
+#[derive(Clone, Default, Zeroize, ZeroizeOnDrop)]
 pub struct Password(Key);
 
 impl Password {
@@ -184,7 +184,7 @@ impl fmt::Debug for Kg {
 }
 
 /// Twenty bytes of key, shorter ones padded with NUL.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, Default, Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Key([u8; Self::LENGTH]);
 
 impl Key {

@@ -47,7 +47,8 @@ impl Discovery {
         self.ask(&ping, Step::PresencePing, accept, deadline).await
     }
 
-    /// Get Channel Authentication Capabilities (IPMI 2.0 §22.13), in the format of IPMI 1.5, which every BMC knows.
+    /// Get Channel Authentication Capabilities (IPMI 2.0 §22.13), in the format of IPMI 1.5, which every BMC knows. A BMC
+    /// that refuses to tell of IPMI 2.0, or does not answer in half of the time, is asked for what IPMI 1.5 has.
     ///
     /// # Errors
     /// When no answer comes by `deadline`, or the BMC refuses.
@@ -56,7 +57,22 @@ impl Discovery {
         privilege: Privilege,
         deadline: Instant,
     ) -> Result<AuthenticationCapabilities, Error> {
-        let command = GetChannelAuthenticationCapabilities { extended: true, privilege };
+        let half = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
+        let all = GetChannelAuthenticationCapabilities { extended: true, privilege };
+        match self.capabilities(all, half).await {
+            Err(Error::Refused { .. } | Error::NoAnswer(_)) => {
+                let plain = GetChannelAuthenticationCapabilities { extended: false, privilege };
+                self.capabilities(plain, deadline).await
+            }
+            result => result,
+        }
+    }
+
+    async fn capabilities(
+        &mut self,
+        command: GetChannelAuthenticationCapabilities,
+        deadline: Instant,
+    ) -> Result<AuthenticationCapabilities, Error> {
         let message = self.request(&command);
         let datagram = Datagram::Ipmi15(Packet15::sessionless(message.to_bytes()));
         let accept = |datagram| match datagram {
