@@ -62,6 +62,11 @@
 //! `Topology::first(ipmi).then(redfish)` asks the BMC by IPMI, and by Redfish where that fails;
 //! `Topology::first(Level::of(a).and(b))` switches two power supplies. [`Fence::command_by`] carries it out.
 //!
+//! # Before a BMC is put into a cluster
+//!
+//! A [`diagnosis::Diagnostician`] finds out what a BMC speaks, which login works, what will go wrong and what is dangerous;
+//! nothing is switched by it.
+//!
 //! # Below
 //!
 //! [`procedure`] is how power is switched and seen to be, over any [`Device`]; [`agents`] are the definitions of this
@@ -72,6 +77,7 @@ mod agent;
 pub mod agents;
 mod config;
 mod device;
+pub mod diagnosis;
 mod error;
 mod fence;
 mod parameter;

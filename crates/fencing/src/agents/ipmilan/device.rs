@@ -57,11 +57,7 @@ struct Bmc {
 #[async_trait]
 impl Device for Bmc {
     fn address(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host.escape_debug(), self.port)
-        } else {
-            format!("{}:{}", self.host.escape_debug(), self.port)
-        }
+        shown(&self.host, self.port)
     }
 
     async fn power_state(&mut self, deadline: Instant) -> Result<PowerState, DeviceError> {
@@ -171,7 +167,9 @@ impl Bmc {
     /// login is under way, so that [`Device::close`] can give back a session that is half there.
     async fn login(&mut self, deadline: Instant) -> Result<(), DeviceError> {
         if self.addresses.is_empty() {
-            self.addresses = self.resolve(deadline).await?;
+            self.addresses = addresses(&self.host, self.port, deadline)
+                .await
+                .map_err(|error| self.explained(error))?;
         }
         let mut last = None;
         for address in self.addresses.clone() {
@@ -193,16 +191,6 @@ impl Bmc {
         }
         let no_address = || DeviceError::new(ErrorKind::NoAnswer, "the host has no address");
         Err(last.map_or_else(no_address, |error| self.explained(error)))
-    }
-
-    /// One address of each family, for a machine has both; two of one family may be two machines.
-    async fn resolve(&self, deadline: Instant) -> Result<Vec<SocketAddr>, DeviceError> {
-        let all = resolve(&self.host, self.port, deadline.into_std())
-            .await
-            .map_err(|error| self.explained(error))?;
-        let is_v6 = all.first().is_some_and(SocketAddr::is_ipv6);
-        let other = all.iter().find(|address| address.is_ipv6() != is_v6);
-        Ok(all.first().into_iter().chain(other).copied().collect())
     }
 
     async fn login_at(
@@ -300,6 +288,28 @@ impl Bmc {
                 "{address}: the BMC wants no authentication of packets: anybody could answer in its place"
             );
         }
+    }
+}
+
+/// One address of each family, for a machine has both; two of one family may be two machines.
+pub(super) async fn addresses(
+    host: &str,
+    port: u16,
+    deadline: Instant,
+) -> Result<Vec<SocketAddr>, Error> {
+    let all = resolve(host, port, deadline.into_std()).await?;
+    let is_v6 = all.first().is_some_and(SocketAddr::is_ipv6);
+    let other = all.iter().find(|address| address.is_ipv6() != is_v6);
+    Ok(all.first().into_iter().chain(other).copied().collect())
+}
+
+/// Where it is, for messages.
+pub(super) fn shown(host: &str, port: u16) -> String {
+    let host = host.escape_debug();
+    if host.clone().any(|character| character == ':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
     }
 }
 

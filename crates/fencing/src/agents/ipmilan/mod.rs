@@ -2,9 +2,12 @@
 
 mod advice;
 mod device;
+mod diagnosis;
 mod settings;
 
 use std::iter;
+
+pub(crate) use diagnosis::diagnose;
 
 use super::Definition;
 use super::standard::{self, option, parameter, switch, words};

@@ -2,7 +2,10 @@
 
 mod advice;
 mod device;
+mod diagnosis;
 mod settings;
+
+pub(crate) use diagnosis::diagnose;
 
 use super::Definition;
 use super::standard::{self, option, parameter, switch};
