@@ -1,12 +1,12 @@
 use std::io;
 
 use fencing::ConfigError;
+use fencing::password_script::ScriptError;
 use fencing::procedure::FenceError;
 
 use crate::exit::Exit;
 use crate::input::InputError;
 use crate::logging::DebugFileError;
-use crate::password_script::ScriptError;
 use crate::signals::Signal;
 
 /// Why the program fails. The text of each is one line, which says all there is to say.

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use fencing::agents::OpenDevice;
 use fencing::procedure::{self, Outcome, Settings};
-use fencing::{Action, AgentConfig, Device};
+use fencing::{Action, AgentConfig, Device, password_script};
 use tokio::runtime::Builder;
 use tokio::time::{sleep, timeout};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::password_script;
 use crate::report::report;
 use crate::signals::{self, Signal};
 
@@ -63,14 +62,17 @@ async fn fence(
 }
 
 /// Does the work, unless a signal comes. Work given up is dropped where it waits.
-async fn unless<T>(
+async fn unless<T, E>(
     interruption: Pin<&mut impl Future<Output = Signal>>,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, Failure>
+where
+    Failure: From<E>,
+{
     tokio::select! {
         biased;
         signal = interruption => Err(Failure::Interrupted(signal)),
-        result = work => result,
+        result = work => Ok(result?),
     }
 }
 

@@ -14,7 +14,6 @@ mod input;
 mod logging;
 pub mod manual;
 mod metadata;
-mod password_script;
 mod program;
 mod report;
 mod request;

@@ -1,5 +1,6 @@
 use std::error;
 
+use crate::password_script::ScriptError;
 use crate::procedure::FenceError;
 use crate::{Action, ConfigError};
 
@@ -51,6 +52,9 @@ pub enum Error {
     /// The configuration is not usable.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// No password came from the command that gives it.
+    #[error(transparent)]
+    PasswordScript(#[from] ScriptError),
     /// The fencing procedure failed.
     #[error("{address}: {source}")]
     Procedure {

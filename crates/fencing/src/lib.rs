@@ -81,7 +81,10 @@ pub mod diagnosis;
 mod error;
 mod fence;
 mod parameter;
+pub mod password_script;
 pub mod procedure;
+#[allow(dead_code, reason = "for the provider redhat, which comes next")]
+mod process;
 mod provider;
 pub mod providers;
 mod secret;

@@ -11,6 +11,7 @@ use crate::procedure::{self, FenceError, Settings};
 use crate::work::{Caller, Works};
 use crate::{
     AgentConfig, Device, Error, Loaded, Port, PowerCommand, PowerState, Provider, Success,
+    password_script,
 };
 
 /// How long a device may take to give back its session, which nobody waits for any more.
@@ -164,6 +165,7 @@ fn settings(config: &AgentConfig, deadline: Instant) -> Result<Settings, Error> 
 }
 
 async fn opened(open: OpenDevice, config: &mut AgentConfig) -> Result<Box<dyn Device>, Error> {
+    password_script::ask(config).await?;
     Ok(open(config)?)
 }
 

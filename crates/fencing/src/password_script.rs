@@ -4,14 +4,13 @@ use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use fencing::AgentConfig;
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncReadExt;
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::Command;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use crate::failure::Failure;
+use crate::process::ProcessGroup;
+use crate::{AgentConfig, ConfigError};
 
 /// Enough to ask a vault over the network; little enough to leave time for fencing.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,23 +20,40 @@ const LONGEST: usize = 4096;
 
 /// Why there is no password. An empty one is never tried in its place: it might lock the account.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ScriptError {
+#[non_exhaustive]
+pub enum ScriptError {
+    /// The system does not let it be run.
     #[error("cannot run the password script: {0}")]
     Run(#[from] io::Error),
+    /// It did not end in this time.
     #[error("the password script timed out after {} s", .0.as_secs())]
     TimedOut(Duration),
+    /// It ended with another exit code than 0, or by a signal.
     #[error("the password script failed: {0}")]
     Failed(ExitStatus),
+    /// It printed nothing but white space.
     #[error("the password script printed nothing")]
     Silent,
+    /// It printed more than a password.
     #[error("the password script printed more than {LONGEST} bytes")]
     TooLong,
+    /// It printed something that is no text.
     #[error("the password script printed what is not UTF-8")]
     NotUtf8,
+    /// The agent takes no password.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
 }
 
-/// Sets the password that the script prints, if there is a script. It counts more than a password given.
-pub(crate) async fn ask(config: &mut AgentConfig) -> Result<(), Failure> {
+/// Sets the parameter `password` to what the command in the parameter `password_script` prints, without white space at
+/// its end, if there is such a command. It counts more than a password given.
+///
+/// The command is given to `/bin/sh`, and has ten seconds. When this future is dropped, the command and what it has
+/// started are killed.
+///
+/// # Errors
+/// When no password comes of it.
+pub async fn ask(config: &mut AgentConfig) -> Result<(), ScriptError> {
     if let Some(script) = config.text("password_script") {
         let output = output(&script, PATIENCE).await?;
         config.set("password", password(&output)?)?;
@@ -46,57 +62,41 @@ pub(crate) async fn ask(config: &mut AgentConfig) -> Result<(), Failure> {
 }
 
 async fn output(script: &str, patience: Duration) -> Result<Zeroizing<Vec<u8>>, ScriptError> {
-    let mut group = ProcessGroup::start(script)?;
-    timeout(patience, group.output()).await.map_err(|_| ScriptError::TimedOut(patience))?
+    let mut group = ProcessGroup::start(command(script))?;
+    let output = timeout(patience, read(&mut group)).await;
+    let status = group.end().await?;
+    let output = output.map_err(|_| ScriptError::TimedOut(patience))??;
+    if status.success() { Ok(output) } else { Err(ScriptError::Failed(status)) }
+}
+
+fn command(script: &str) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", script])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        // Callers log what comes from standard error, and a shell's complaints quote the script.
+        .stderr(Stdio::null());
+    command
+}
+
+/// All that is printed, when the script and all who may print for it have ended.
+async fn read(group: &mut ProcessGroup) -> Result<Zeroizing<Vec<u8>>, ScriptError> {
+    // Room for a byte too many, and for the one more that a read is tried with at the end.
+    let mut output = Zeroizing::new(Vec::with_capacity(LONGEST + 64));
+    if let Some(stdout) = group.stdout() {
+        stdout.take(LONGEST as u64 + 1).read_to_end(&mut output).await?;
+    }
+    if output.len() > LONGEST {
+        return Err(ScriptError::TooLong);
+    }
+    group.exited().await;
+    Ok(output)
 }
 
 fn password(output: &[u8]) -> Result<&str, ScriptError> {
     let text = str::from_utf8(output).map_err(|_| ScriptError::NotUtf8)?.trim_end();
     if text.is_empty() { Err(ScriptError::Silent) } else { Ok(text) }
-}
-
-/// A script and what it started, killed if dropped before the script has ended.
-struct ProcessGroup {
-    script: Child,
-    stdout: Option<ChildStdout>,
-}
-
-impl ProcessGroup {
-    fn start(script: &str) -> io::Result<Self> {
-        let mut script = Command::new("/bin/sh")
-            .args(["-c", script])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            // Callers log what comes from standard error, and a shell's complaints quote the script.
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()?;
-        Ok(Self { stdout: script.stdout.take(), script })
-    }
-
-    /// All that is printed, when all who may print have ended.
-    async fn output(&mut self) -> Result<Zeroizing<Vec<u8>>, ScriptError> {
-        // Room for a byte too many, and for the one more that a read is tried with at the end.
-        let mut output = Zeroizing::new(Vec::with_capacity(LONGEST + 64));
-        if let Some(stdout) = self.stdout.take() {
-            stdout.take(LONGEST as u64 + 1).read_to_end(&mut output).await?;
-        }
-        if output.len() > LONGEST {
-            return Err(ScriptError::TooLong);
-        }
-        let status = self.script.wait().await?;
-        if status.success() { Ok(output) } else { Err(ScriptError::Failed(status)) }
-    }
-}
-
-impl Drop for ProcessGroup {
-    fn drop(&mut self) {
-        // The id is gone once the script was waited for, so no stranger's group can be hit.
-        let id = self.script.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
-        if let Some(id) = id {
-            let _ = kill_process_group(id, Signal::KILL);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -105,7 +105,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::testing::{self, TempDir};
+    use crate::process::tests::wait_until_group_is_gone;
 
     async fn ask(script: &str) -> Result<String, String> {
         let output = output(script, PATIENCE).await.map_err(|error| error.to_string())?;
@@ -145,31 +145,23 @@ mod tests {
 
     #[tokio::test]
     async fn a_script_that_hangs_is_killed_with_what_it_started() {
-        let directory = TempDir::new();
+        let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("id");
-        let script = format!("sleep 100 & echo $! > {}; wait", path.display());
+        let script = format!("sleep 100 & echo $$ > {}; wait", path.display());
         let begin = Instant::now();
         let error = output(&script, Duration::from_millis(300)).await.unwrap_err();
         assert!(matches!(error, ScriptError::TimedOut(_)), "{error}");
         assert!(begin.elapsed() < Duration::from_secs(5));
         let id = fs::read_to_string(path).unwrap();
-        wait_until_dead(id.trim()).await;
+        wait_until_group_is_gone(id.trim().parse().unwrap()).await;
     }
 
-    async fn wait_until_dead(id: &str) {
-        for _ in 0..500 {
-            let state = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-            if state.is_empty() || state.contains(") Z ") {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("process {id} lives on");
-    }
-
+    #[cfg(feature = "ipmilan")]
     #[tokio::test]
     async fn the_script_counts_more_than_a_password_given() {
-        let mut config = testing::config(&[("password", "given")]);
+        let agent = crate::agents::ipmilan::definition("fence_ipmilan").agent;
+        let mut config = AgentConfig::new(agent.into());
+        config.set("password", "given").unwrap();
         super::ask(&mut config).await.unwrap();
         assert_eq!(config.secret("password").unwrap().expose(), "given");
         config.set("password_script", "echo scripted").unwrap();
