@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Power(Power),
     Run(Run),
     Diagnose(diagnose::Options),
+    /// Shows what this program does, on simulated machines on loopback.
+    Demo,
     Man(Man),
     Completions(Completions),
 }

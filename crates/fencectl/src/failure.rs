@@ -11,6 +11,8 @@ use crate::inventory::{InventoryError, Origin};
 pub(crate) enum Failure {
     #[error("the system does not let the program wait for events: {0}")]
     Runtime(#[source] io::Error),
+    #[error("cannot set up the simulated machines: {0}")]
+    Demo(#[source] Box<dyn std::error::Error>),
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
     #[error("cannot read {}: {source}", .path.display())]
@@ -69,6 +71,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// A failure of the demonstration.
+    pub(crate) fn demo(source: impl std::error::Error + 'static) -> Self {
+        Self::Demo(Box::new(source))
+    }
+
     /// Whether nobody reads what is written.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)

@@ -8,6 +8,7 @@ mod agents;
 mod cli;
 mod confirm;
 mod credentials;
+mod demo;
 mod devices;
 mod diagnose;
 mod failure;
@@ -26,6 +27,7 @@ use std::process::ExitCode;
 use std::{env, io};
 
 use clap::{CommandFactory as _, Parser as _};
+use tokio::runtime::Runtime;
 
 use crate::cli::{Arguments, Command};
 use crate::failure::Failure;
@@ -69,21 +71,17 @@ fn explain(error: &clap::Error) -> ExitCode {
 }
 
 fn execute(Arguments { command, screen }: Arguments) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::Runtime)?;
-    runtime.block_on(async {
-        match command {
-            Command::Agents(options) => agents::run(options, screen.verbose).await,
-            Command::Status(options) => power::status(options).await,
-            Command::Power(options) => power::power(options).await,
-            Command::Run(options) => power::run(options).await,
-            Command::Diagnose(options) => diagnose::run(options).await,
-            Command::Man(options) => manual::write(&options.folder),
-            Command::Completions(options) => manual::print_completions(options.shell),
-        }
-    })
+    let runtime = Runtime::new().map_err(Failure::Runtime)?;
+    match command {
+        Command::Agents(options) => runtime.block_on(agents::run(options, screen.verbose)),
+        Command::Status(options) => runtime.block_on(power::status(options)),
+        Command::Power(options) => runtime.block_on(power::power(options)),
+        Command::Run(options) => runtime.block_on(power::run(options)),
+        Command::Diagnose(options) => runtime.block_on(diagnose::run(options)),
+        Command::Demo => demo::run(),
+        Command::Man(options) => manual::write(&options.folder),
+        Command::Completions(options) => manual::print_completions(options.shell),
+    }
 }
 
 /// Tells of a bug by its place alone: the message of a panic may hold a secret.
