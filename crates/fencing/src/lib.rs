@@ -83,7 +83,6 @@ mod fence;
 mod parameter;
 pub mod password_script;
 pub mod procedure;
-#[allow(dead_code, reason = "for the provider redhat, which comes next")]
 mod process;
 mod provider;
 pub mod providers;

@@ -84,7 +84,7 @@ fn command(script: &str) -> Command {
 async fn read(group: &mut ProcessGroup) -> Result<Zeroizing<Vec<u8>>, ScriptError> {
     // Room for a byte too many, and for the one more that a read is tried with at the end.
     let mut output = Zeroizing::new(Vec::with_capacity(LONGEST + 64));
-    if let Some(stdout) = group.stdout() {
+    if let (_, Some(stdout), _) = group.pipes() {
         stdout.take(LONGEST as u64 + 1).read_to_end(&mut output).await?;
     }
     if output.len() > LONGEST {

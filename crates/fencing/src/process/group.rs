@@ -22,19 +22,11 @@ impl ProcessGroup {
         Ok(Self { program: command.process_group(0).spawn()?, exit: None })
     }
 
-    /// Its standard input, if that is a pipe; once.
-    pub(crate) fn stdin(&mut self) -> Option<ChildStdin> {
-        self.program.stdin.take()
-    }
-
-    /// Its standard output, if that is a pipe; once.
-    pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
-        self.program.stdout.take()
-    }
-
-    /// Its standard error, if that is a pipe; once.
-    pub(crate) fn stderr(&mut self) -> Option<ChildStderr> {
-        self.program.stderr.take()
+    /// Its standard input, standard output and standard error, as far as they are pipes; once.
+    pub(crate) fn pipes(
+        &mut self,
+    ) -> (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>) {
+        (self.program.stdin.take(), self.program.stdout.take(), self.program.stderr.take())
     }
 
     /// Comes back when the program has exited; it is not reaped, and what it has started may go on.

@@ -12,7 +12,7 @@ use super::ProcessGroup;
 
 /// More than any agent has to say: the largest metadata of Debian's fence-agents is 11 KiB, and a list of ten thousand
 /// virtual machines with their aliases fits.
-const LONGEST_STDOUT: usize = 1 << 20;
+pub(crate) const LONGEST_STDOUT: usize = 1 << 20;
 
 /// Enough for the last words of a program.
 const LONGEST_STDERR: usize = 4096;
@@ -32,7 +32,7 @@ pub(super) struct Streams {
 }
 
 /// What a program has printed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Printed {
     /// Standard output; the beginning of it, if that was too long.
     pub(crate) stdout: Vec<u8>,
@@ -44,11 +44,12 @@ pub(crate) struct Printed {
 
 impl Streams {
     pub(super) fn of(group: &mut ProcessGroup, input: Zeroizing<Vec<u8>>) -> Self {
+        let (stdin, stdout, stderr) = group.pipes();
         Self {
-            stdin: group.stdin(),
+            stdin,
             input,
-            stdout: Reader::new(group.stdout(), Keep::First(LONGEST_STDOUT)),
-            stderr: Reader::new(group.stderr(), Keep::Last(LONGEST_STDERR)),
+            stdout: Reader::new(stdout, Keep::First(LONGEST_STDOUT)),
+            stderr: Reader::new(stderr, Keep::Last(LONGEST_STDERR)),
         }
     }
 
