@@ -4,14 +4,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 #[cfg(feature = "ipmilan")]
 use crate::agents::ipmilan;
 #[cfg(feature = "redfish")]
 use crate::agents::redfish;
 use crate::work::{Caller, Works};
-use crate::{AgentConfig, ConfigError, Error, Secret};
+use crate::{AgentConfig, Error, Secret, password_script};
 
 /// A login and a reading of the power state that take longer than this are a problem: pacemaker gives a monitor 20 s by
 /// default, and a fencing of several steps 60 s.
@@ -41,7 +41,7 @@ pub struct Diagnostician {
     works: Works,
 }
 
-type Answer = Result<Diagnosis, ConfigError>;
+type Answer = Result<Diagnosis, Error>;
 
 impl Diagnostician {
     /// Somebody who has nothing to do yet.
@@ -54,8 +54,8 @@ impl Diagnostician {
     /// there is no login.
     ///
     /// # Errors
-    /// The configuration does not say where the BMC is, or the diagnosis was broken off. A BMC that does not answer is a
-    /// diagnosis.
+    /// The configuration does not say where the BMC is, the password script fails, or the diagnosis was broken off. A BMC that
+    /// does not answer is a diagnosis.
     #[cfg(feature = "ipmilan")]
     pub async fn ipmi(
         &self,
@@ -65,20 +65,27 @@ impl Diagnostician {
     ) -> Result<Diagnosis, Error> {
         let config = config.clone();
         let work = |mut caller: Caller<Answer>| async move {
-            let diagnosis = ipmilan::diagnose(&config, extent, deadline, caller.gone()).await;
+            let prepared = prepared(config, extent, deadline, caller.gone()).await;
+            let diagnosis = match prepared {
+                Some(Ok(config)) => {
+                    ipmilan::diagnose(&config, extent, deadline, caller.gone()).await
+                }
+                Some(Err(error)) => Some(Err(error)),
+                None => None,
+            };
             if let Some(diagnosis) = diagnosis {
                 caller.answer(diagnosis);
             }
         };
-        Ok(self.works.run(work).await.map_err(|_| Error::BrokenOff)??)
+        self.works.run(work).await?
     }
 
     /// Finds out about a BMC by Redfish, with a configuration of `fence_redfish`. User and password may be missing; then there is
     /// no login.
     ///
     /// # Errors
-    /// The configuration does not say where the BMC is, or the diagnosis was broken off. A BMC that does not answer is a
-    /// diagnosis.
+    /// The configuration does not say where the BMC is, the password script fails, or the diagnosis was broken off. A BMC that
+    /// does not answer is a diagnosis.
     #[cfg(feature = "redfish")]
     pub async fn redfish(
         &self,
@@ -88,18 +95,51 @@ impl Diagnostician {
     ) -> Result<Diagnosis, Error> {
         let config = config.clone();
         let work = |mut caller: Caller<Answer>| async move {
-            let diagnosis = redfish::diagnose(&config, extent, deadline, caller.gone()).await;
+            let prepared = prepared(config, extent, deadline, caller.gone()).await;
+            let diagnosis = match prepared {
+                Some(Ok(config)) => {
+                    redfish::diagnose(&config, extent, deadline, caller.gone()).await
+                }
+                Some(Err(error)) => Some(Err(error)),
+                None => None,
+            };
             if let Some(diagnosis) = diagnosis {
                 caller.answer(diagnosis);
             }
         };
-        Ok(self.works.run(work).await.map_err(|_| Error::BrokenOff)??)
+        self.works.run(work).await?
     }
 
     /// Waits until everything was closed that diagnoses have left open, but no longer than this.
     pub async fn finish(&self, deadline: Instant) {
         self.works.finish(deadline).await;
     }
+}
+
+/// The configuration with the password that its script prints, and the address where the plug is it.
+async fn prepared(
+    mut config: AgentConfig,
+    extent: Extent,
+    deadline: Instant,
+    gone: impl Future<Output = ()>,
+) -> Option<Result<AgentConfig, Error>> {
+    if let Err(error) = config.take_plug_for_ip() {
+        return Some(Err(error.into()));
+    }
+    if !extent.log_in {
+        return Some(Ok(config));
+    }
+    let asked = tokio::select! {
+        asked = timeout_at(deadline, password_script::ask(&mut config)) => asked,
+        () = gone => return None,
+    };
+    Some(match asked {
+        Ok(asked) => asked.map(|()| config).map_err(Error::from),
+        Err(_) => Err(Error::TimedOut {
+            who: "the password script".to_owned(),
+            what: "nothing was found out",
+        }),
+    })
 }
 
 /// What was found out about one BMC by one protocol.

@@ -20,9 +20,9 @@ use tokio::time::Instant;
 use super::advice::{advice, is_unknown_user, is_wrong_password, name};
 use super::device::{addresses, shown};
 use super::settings::{host, session_config};
+use crate::AgentConfig;
 use crate::agents::standard::{login_timeout, port};
 use crate::diagnosis::{Diagnosis, Extent, Working};
-use crate::{AgentConfig, ConfigError};
 
 use probe::{Attempt, Login, Probe};
 
@@ -60,7 +60,7 @@ pub(crate) async fn diagnose(
     extent: Extent,
     deadline: Instant,
     gone: impl Future<Output = ()>,
-) -> Option<Result<Diagnosis, ConfigError>> {
+) -> Option<Result<Diagnosis, crate::Error>> {
     let mut probe = Probe::new(deadline);
     let diagnosis = tokio::select! {
         diagnosis = diagnosis(&mut probe, config, extent, deadline) => Some(diagnosis),
@@ -75,7 +75,7 @@ async fn diagnosis(
     config: &AgentConfig,
     extent: Extent,
     deadline: Instant,
-) -> Result<Diagnosis, ConfigError> {
+) -> Result<Diagnosis, crate::Error> {
     let (host, port) = (host(config)?, port(config, "UDP")?);
     let mut diagnosis = Diagnosis::new("fence_ipmilan", "IPMI over LAN", shown(&host, port));
     let given = session_config(config);
@@ -90,6 +90,9 @@ async fn diagnosis(
         _ => {}
     }
     facts::state(&mut diagnosis, &observed);
+    if !extent.log_in {
+        diagnosis.fact("login", "not tried");
+    }
     diagnosis.find(findings::of(&observed, config, &given));
     diagnosis.is_refused = observed.attempts.iter().any(Attempt::is_refused);
     diagnosis.working = observed.working(config);

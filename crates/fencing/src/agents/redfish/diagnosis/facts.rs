@@ -1,6 +1,6 @@
 //! What was found, in words.
 
-use redfish_power::{Certificate, ComputerSystem, Error, Handshake, ServiceRoot};
+use redfish_power::{Certificate, ComputerSystem, Error, Handshake, ServiceRoot, TlsFailure};
 
 use super::{Login, Observed, told};
 use crate::diagnosis::{Diagnosis, shown};
@@ -26,6 +26,8 @@ fn of_handshake(diagnosis: &mut Diagnosis, handshake: &Handshake) {
     diagnosis.fact("fingerprint", handshake.fingerprint.to_string());
     let trusted = match &handshake.refusal {
         None => "yes".to_owned(),
+        // The fingerprint stands above.
+        Some(TlsFailure::Certificate { fault, .. }) => format!("no: it {fault}"),
         Some(refusal) => format!("no: {refusal}"),
     };
     diagnosis.fact("trusted", trusted);

@@ -60,14 +60,14 @@ fn of_trust(observed: &Observed, config: &AgentConfig) -> Option<Finding> {
             "the BMC has a new one, or somebody answers in its place; the password was not sent",
             trust,
         )),
-        Some(refusal @ TlsFailure::Certificate { .. }) => {
+        Some(TlsFailure::Certificate { fault, .. }) => {
             let was_sent = observed.verification.is_some();
             let sent = if was_sent {
                 "the password was sent to who shows it, as was asked for"
             } else {
-                "so the password was not sent, and no login tried"
+                "the password was not sent, and no login tried"
             };
-            let why = format!("{refusal}; {sent}");
+            let why = format!("it {fault}; {sent}");
             Some(Finding::problem(
                 "certificate_not_trusted",
                 "the certificate cannot be verified",

@@ -57,7 +57,7 @@ pub(crate) async fn diagnose(
     extent: Extent,
     deadline: Instant,
     gone: impl Future<Output = ()>,
-) -> Option<Result<Diagnosis, ConfigError>> {
+) -> Option<Result<Diagnosis, crate::Error>> {
     let mut service = Service::default();
     let diagnosis = tokio::select! {
         diagnosis = diagnosis(&mut service, config, extent, deadline) => Some(diagnosis),
@@ -74,7 +74,7 @@ async fn diagnosis(
     config: &AgentConfig,
     extent: Extent,
     deadline: Instant,
-) -> Result<Diagnosis, ConfigError> {
+) -> Result<Diagnosis, crate::Error> {
     let given = client_config(config, &environment);
     let without_user = client_config(&anonymous(config)?, &environment)?;
     let address = without_user.origin.to_string();
@@ -93,6 +93,9 @@ async fn diagnosis(
         observed.login = service.log_in(config, deadline).await;
     }
     facts::state(&mut diagnosis, &observed);
+    if !extent.log_in {
+        diagnosis.fact("login", "not tried");
+    }
     diagnosis.find(findings::of(&observed, config, &given));
     let login = observed.login.as_ref();
     diagnosis.is_refused = login.is_some_and(|login| is_refused(&login.system));

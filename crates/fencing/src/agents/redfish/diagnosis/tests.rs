@@ -97,7 +97,7 @@ async fn what_was_found_is_told() {
     assert_eq!(text(&diagnosis, "TLS"), "1.3");
     assert_eq!(text(&diagnosis, "issued by"), "itself");
     assert!(text(&diagnosis, "for").contains("127.0.0.1"));
-    assert!(text(&diagnosis, "trusted").starts_with("no: its certificate is self-signed"));
+    assert!(text(&diagnosis, "trusted").starts_with("no: it is self-signed"));
     assert!(text(&diagnosis, "service").contains("Redfish 1."));
     assert!(text(&diagnosis, "login").starts_with("by Basic: works, "));
     let system = text(&diagnosis, "system");
@@ -179,6 +179,16 @@ async fn without_a_user_there_is_no_login() {
     let server = start(bmc()).await;
     let diagnosis = diagnosed(&server, &[], TRUSTING).await;
     assert_eq!(names(&diagnosis), ["certificate_not_trusted"]);
+    assert!(!has_seen_password(&server));
+}
+
+#[tokio::test]
+async fn where_no_login_is_wanted_none_is_tried() {
+    let server = start(bmc()).await;
+    let extent = Extent { log_in: false, trust_certificate: true };
+    let diagnosis = diagnosed(&server, &USER, extent).await;
+    assert_eq!(names(&diagnosis), ["certificate_not_trusted"]);
+    assert_eq!(text(&diagnosis, "login"), "not tried");
     assert!(!has_seen_password(&server));
 }
 
