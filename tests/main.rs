@@ -14,6 +14,7 @@
 #![allow(unreachable_pub, reason = "the modules share helpers")]
 
 mod callers;
+mod diagnose;
 mod differences;
 mod differential;
 mod discovery;

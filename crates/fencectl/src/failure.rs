@@ -66,8 +66,10 @@ pub(crate) enum Failure {
     NobodyToAsk { what: &'static str, count: usize },
     #[error("nothing was done")]
     Refused,
-    #[error("{0} is not there yet")]
-    NotYet(&'static str),
+    #[error("{0} is for the agents of the provider native only")]
+    OnlyNative(&'static str),
+    #[error("interrupted")]
+    Interrupted,
 }
 
 impl Failure {

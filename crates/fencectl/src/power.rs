@@ -84,7 +84,7 @@ async fn execute(order: Order) -> Result<ExitCode, Failure> {
 async fn prepare(order: &Order) -> Result<(Fence, Vec<Target>), Failure> {
     let inventory = Inventory::load(order.devices.inventory.as_deref())?;
     let hosts = hosts(&order.hosts, &inventory)?;
-    let mut wishes = wishes(order, !hosts.is_empty())?;
+    let mut wishes = wishes(&order.devices, order.agents.clone(), !hosts.is_empty())?;
     let fence = load(&wishes, &inventory).await?;
     let mut targets = resolve(order, &hosts, &fence, &inventory, &wishes)?;
     if let Some(target) = targets.iter().find(|target| target.lacks_password()) {
@@ -127,14 +127,18 @@ fn read(path: &Path) -> Result<String, Failure> {
     text.map_err(|source| Failure::Read { path: path.to_owned(), source })
 }
 
-fn wishes(order: &Order, has_hosts: bool) -> Result<Wishes, Failure> {
-    let devices = &order.devices;
+/// What the command line says of all hosts, with these agents.
+pub(crate) fn wishes(
+    devices: &Devices,
+    agents: Vec<String>,
+    has_hosts: bool,
+) -> Result<Wishes, Failure> {
     let mut given = credentials::from_options(devices)?;
     for text in &devices.set {
         given.push(setting(text, has_hosts)?);
     }
     Ok(Wishes {
-        agents: order.agents.clone(),
+        agents,
         provider: devices.provider.clone(),
         fallback: credentials::from_environment().into_iter().collect(),
         given,
@@ -160,7 +164,8 @@ fn setting(text: &str, has_hosts: bool) -> Result<Given, Failure> {
     Ok(Given { parameter, only_for, value, origin })
 }
 
-async fn load(wishes: &Wishes, inventory: &Inventory) -> Result<Fence, Failure> {
+/// The agents that are needed.
+pub(crate) async fn load(wishes: &Wishes, inventory: &Inventory) -> Result<Fence, Failure> {
     let agents = wishes.agents.iter().map(String::as_str).chain(inventory.agents());
     let providers = wishes.provider.as_deref().into_iter().chain(inventory.providers());
     let (fence, _) = devices::load(Wanted::by(agents.chain([DEFAULT_AGENT]), providers)).await?;

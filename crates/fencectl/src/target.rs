@@ -53,11 +53,15 @@ pub(crate) struct Resolver<'a> {
 impl Resolver<'_> {
     /// Checks all of the inventory and of the command line, also what the hosts that are asked for do not need.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        let agents = self.agents_in_use()?;
-        for given in self.inventory.given().chain(&self.wishes.given) {
-            check_given(given, &agents)?;
-        }
+        self.check_given()?;
         self.inventory.hosts().try_for_each(|host| self.target(host).map(|_| ()))
+    }
+
+    /// Checks each parameter that is given, as far as that can be done without a host.
+    pub(crate) fn check_given(&self) -> Result<(), Failure> {
+        let agents = self.agents_in_use()?;
+        let mut given = self.inventory.given().chain(&self.wishes.given);
+        given.try_for_each(|given| check_given(given, &agents))
     }
 
     /// A host with its configurations.
