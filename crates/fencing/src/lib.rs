@@ -77,6 +77,7 @@ mod agent;
 pub mod agents;
 mod config;
 mod device;
+#[cfg(any(feature = "ipmilan", feature = "redfish"))]
 pub mod diagnosis;
 mod error;
 mod fence;
@@ -88,6 +89,7 @@ mod provider;
 pub mod providers;
 mod secret;
 mod topology;
+#[cfg(any(feature = "ipmilan", feature = "redfish", feature = "redhat"))]
 mod work;
 
 pub use action::{Action, Power, PowerCommand, PowerState};

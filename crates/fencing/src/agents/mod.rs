@@ -4,6 +4,7 @@
 pub mod ipmilan;
 #[cfg(feature = "redfish")]
 pub mod redfish;
+#[cfg(any(feature = "ipmilan", feature = "redfish"))]
 mod standard;
 
 use crate::{Agent, AgentConfig, ConfigError, Device};
@@ -27,10 +28,13 @@ pub type OpenDevice = fn(&AgentConfig) -> Result<Box<dyn Device>, ConfigError>;
 /// All of them, each under each of its names.
 #[must_use]
 pub fn all() -> Vec<Definition> {
-    let mut all = Vec::new();
     #[cfg(feature = "ipmilan")]
-    all.extend(ipmilan::names().map(ipmilan::definition));
+    let ipmilan = ipmilan::names().map(ipmilan::definition);
+    #[cfg(not(feature = "ipmilan"))]
+    let ipmilan = std::iter::empty();
     #[cfg(feature = "redfish")]
-    all.push(redfish::definition(redfish::NAME));
-    all
+    let redfish = std::iter::once(redfish::definition(redfish::NAME));
+    #[cfg(not(feature = "redfish"))]
+    let redfish = std::iter::empty();
+    ipmilan.chain(redfish).collect()
 }

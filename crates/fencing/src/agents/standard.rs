@@ -252,6 +252,7 @@ pub(super) fn timing(power_wait: &'static str) -> Vec<Parameter> {
 }
 
 /// Where Python agents find sudo; accepted and unused.
+#[cfg(feature = "ipmilan")]
 pub(super) fn sudo() -> Vec<Parameter> {
     const UNUSED: &str = "Accepted for compatibility: this agent uses no sudo.";
     vec![
