@@ -95,10 +95,11 @@ impl AgentConfig {
         }
     }
 
-    /// Whether the user gave this parameter, as opposed to its having a default.
+    /// Whether the user gave this parameter, as opposed to its having a default. Here and in what follows, a parameter is
+    /// meant by its old name, too.
     #[must_use]
     pub fn is_given(&self, name: &str) -> bool {
-        self.given.contains_key(name)
+        self.agent.parameter(name).is_some_and(|known| self.given.contains_key(&known.name))
     }
 
     /// Text of a string or of a choice, given or by default.
@@ -160,7 +161,8 @@ impl AgentConfig {
     }
 
     fn value(&self, name: &str) -> Option<Value> {
-        self.given.get(name).cloned().or_else(|| default_of(self.agent.parameter(name)?))
+        let parameter = self.agent.parameter(name)?;
+        self.given.get(&parameter.name).cloned().or_else(|| default_of(parameter))
     }
 }
 
