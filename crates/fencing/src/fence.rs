@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,15 @@ pub struct Fence {
 struct Registered {
     provider: Arc<dyn Provider>,
     agents: BTreeMap<String, Arc<Agent>>,
+}
+
+impl fmt::Debug for Fence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let agents = |registered: &Registered| registered.agents.keys().cloned().collect();
+        let agents: BTreeMap<_, Vec<String>> =
+            self.providers.iter().map(|(name, registered)| (name, agents(registered))).collect();
+        f.debug_tuple("Fence").field(&agents).finish()
+    }
 }
 
 impl Fence {
@@ -69,7 +79,7 @@ impl Fence {
     /// Loads the agents of all providers, at the same time, and returns what could not be loaded. Agents that were
     /// loaded before are forgotten, but for those of a provider that fails.
     pub async fn load_agents(&mut self, within: Duration) -> Vec<LoadFailure> {
-        let deadline = Instant::now() + within;
+        let deadline = deadline_after(within);
         let mut loading = JoinSet::new();
         for (name, registered) in &self.providers {
             let (name, provider) = (name.clone(), Arc::clone(&registered.provider));
@@ -208,7 +218,7 @@ impl Fence {
         command: PowerCommand,
         within: Duration,
     ) -> Result<Success, Error> {
-        let deadline = Instant::now() + within;
+        let deadline = deadline_after(within);
         let provider = self.provider_for(config, command.into())?;
         in_time(deadline, config, provider.command(config, command, deadline)).await
     }
@@ -222,7 +232,7 @@ impl Fence {
         config: &AgentConfig,
         within: Duration,
     ) -> Result<PowerState, Error> {
-        let deadline = Instant::now() + within;
+        let deadline = deadline_after(within);
         let provider = self.provider_for(config, Action::Status)?;
         in_time(deadline, config, provider.status(config, deadline)).await
     }
@@ -232,7 +242,7 @@ impl Fence {
     /// # Errors
     /// See [`Fence::on`].
     pub async fn monitor(&self, config: &AgentConfig, within: Duration) -> Result<(), Error> {
-        let deadline = Instant::now() + within;
+        let deadline = deadline_after(within);
         let provider = self.provider_for(config, Action::Monitor)?;
         in_time(deadline, config, provider.monitor(config, deadline)).await
     }
@@ -242,7 +252,7 @@ impl Fence {
     /// # Errors
     /// See [`Fence::on`].
     pub async fn list(&self, config: &AgentConfig, within: Duration) -> Result<Vec<Port>, Error> {
-        let deadline = Instant::now() + within;
+        let deadline = deadline_after(within);
         let provider = self.provider_for(config, Action::List)?;
         in_time(deadline, config, provider.list(config, deadline)).await
     }
@@ -250,7 +260,7 @@ impl Fence {
     /// Waits until sessions are closed and processes have ended that calls have left behind: those that were dropped, and
     /// those that had their answer. To be called before the runtime ends.
     pub async fn finish(&self, within: Duration) {
-        let deadline = Instant::now() + within;
+        let deadline = deadline_after(within);
         let mut finishing = JoinSet::new();
         for registered in self.providers.values() {
             let provider = Arc::clone(&registered.provider);
@@ -267,6 +277,12 @@ impl Fence {
     fn registered(&self, name: &str) -> Result<&Registered, Error> {
         self.providers.get(name).ok_or_else(|| Error::UnknownProvider(name.to_owned()))
     }
+}
+
+/// Whoever gives more time than the clock can count gives enough.
+pub(crate) fn deadline_after(within: Duration) -> Instant {
+    const ENOUGH: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+    Instant::now() + within.min(ENOUGH)
 }
 
 /// Holds a provider to its deadline.

@@ -113,7 +113,9 @@ async fn on(device: &mut dyn Device, settings: &Settings) -> Result<Done, FenceE
     let mut attempts = settings.on_attempts;
     loop {
         match switch_on(device, settings, settings.power_deadline()).await {
-            Err(FenceError::TimedOut { .. }) if attempts > 0 => attempts -= 1,
+            Err(FenceError::TimedOut { .. }) if attempts > 0 && !settings.is_over() => {
+                attempts -= 1
+            }
             seen => return seen.map(Done::PoweredOn),
         }
     }
@@ -141,7 +143,7 @@ async fn on_again(device: &mut dyn Device, settings: &Settings) -> Result<SeenOn
     for _ in 0..settings.on_attempts {
         result = switch_on(device, settings, settings.bounded_deadline()).await;
         // What was refused once is refused again; only time may help.
-        if !matches!(result, Err(FenceError::TimedOut { .. })) {
+        if !matches!(result, Err(FenceError::TimedOut { .. })) || settings.is_over() {
             break;
         }
     }

@@ -19,6 +19,8 @@ pub struct Settings {
     /// How many times power on is attempted in a reboot, each for the whole power time-out. The action on makes one
     /// attempt more, as the Python agents do.
     pub on_attempts: u32,
+    /// When everything has to be over, whatever the times above say. `None`: the caller sees to that.
+    pub until: Option<Instant>,
 }
 
 /// How to reboot.
@@ -47,25 +49,36 @@ impl Settings {
             power_timeout: power_timeout.filter(|_| !config.is_set("disable_timeout")),
             poll_interval: config.given_seconds("stonith_status_sleep"),
             on_attempts: on_attempts(config)?,
+            until: None,
         })
     }
 
     /// By when a state must be seen whose command is sent now.
     pub(super) fn power_deadline(&self) -> Instant {
         let wait = self.power_wait.unwrap_or_default();
-        Instant::now() + wait + self.power_timeout.unwrap_or(Self::WITHOUT_TIMEOUT)
+        self.in_time(wait + self.power_timeout.unwrap_or(Self::WITHOUT_TIMEOUT))
     }
 
     /// The same, bounded even where the power time-out is not: for what a caller should hear of before it loses
     /// patience, such as that the machine is fenced, but does not come on again.
     pub(super) fn bounded_deadline(&self) -> Instant {
         let wait = self.power_wait.unwrap_or_default();
-        Instant::now() + wait + self.power_timeout.unwrap_or(Self::POWER_TIMEOUT)
+        self.in_time(wait + self.power_timeout.unwrap_or(Self::POWER_TIMEOUT))
     }
 
     /// By when a question must be answered that is asked now.
     pub(super) fn answer_deadline(&self) -> Instant {
-        Instant::now() + self.power_timeout.unwrap_or(Self::POWER_TIMEOUT)
+        self.in_time(self.power_timeout.unwrap_or(Self::POWER_TIMEOUT))
+    }
+
+    /// Whether there is no time left.
+    pub(super) fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+
+    fn in_time(&self, time: Duration) -> Instant {
+        let end = Instant::now() + time;
+        self.until.map_or(end, |until| end.min(until))
     }
 
     /// What "no time-out" comes to: no caller of a fence agent waits longer.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::error::LastKnown;
 use super::outcome::CommandSent;
@@ -93,7 +93,12 @@ impl<'a> Switch<'a> {
         deadline: Instant,
     ) -> Result<(CommandSent, Reading), FenceError> {
         let sent = self.command(device, deadline).await?;
-        sleep(self.settings.power_wait.unwrap_or_default()).await;
+        let waited = Instant::now() + self.settings.power_wait.unwrap_or_default();
+        if waited > deadline {
+            // Who has not waited has to look twice.
+            self.readings_wanted = 2;
+        }
+        sleep_until(waited.min(deadline)).await;
         self.poll(device, sent, deadline).await
     }
 

@@ -147,6 +147,7 @@ fn settings() -> Settings {
         power_timeout: Some(20 * SECOND),
         poll_interval: None,
         on_attempts: 1,
+        until: None,
     }
 }
 

@@ -16,8 +16,9 @@ use crate::{
 
 /// How long a device may take to give back its session, which nobody waits for any more.
 const CLOSING: Duration = Duration::from_secs(5);
-/// What is kept of the caller's time so that the procedure, which knows what was seen last, can say so in its error.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// What is kept of the caller's time so that the procedure, which knows what was seen, can say so: the last reading, which
+/// may take a second, and a little more.
+const LAST_WORDS: Duration = Duration::from_millis(1500);
 
 /// The agents of this project: `fence_ipmilan` under all its names, `fence_redfish`. They run in process, no program is
 /// started, and it is the definitions and the procedure of the programs that are carried out.
@@ -155,13 +156,12 @@ impl Native {
     }
 }
 
-/// The procedure's settings, of which the caller's time may take some.
+/// The procedure's settings, with the end of the caller's time.
 fn settings(config: &AgentConfig, deadline: Instant) -> Result<Settings, Error> {
-    let mut settings = Settings::from_config(config)?;
-    let remaining = deadline.saturating_duration_since(Instant::now());
-    let limit = remaining.saturating_sub(LAST_WORDS);
-    settings.power_timeout = Some(settings.power_timeout.map_or(limit, |own| own.min(limit)));
-    Ok(settings)
+    let now = Instant::now();
+    let remaining = deadline.saturating_duration_since(now);
+    let until = now + remaining.saturating_sub(LAST_WORDS.min(remaining / 2));
+    Ok(Settings { until: Some(until), ..Settings::from_config(config)? })
 }
 
 async fn opened(open: OpenDevice, config: &mut AgentConfig) -> Result<Box<dyn Device>, Error> {
