@@ -45,6 +45,14 @@ pub struct Unfencing {
     pub on_target: bool,
 }
 
+impl Unfencing {
+    /// Whether it wants anything.
+    #[must_use]
+    pub fn is_wanted(self) -> bool {
+        self.automatic || self.on_target
+    }
+}
+
 /// What an agent can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AgentAction {

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::fence::deadline_after;
 use crate::{Action, AgentConfig, Error, Fence, PowerCommand, PowerState, Success};
 
 /// The ways to fence one machine: levels, tried in order until one succeeds.
@@ -127,7 +128,9 @@ impl From<AgentConfig> for Level {
 
 impl Fence {
     /// Carries a command out by the first level that can. Each level has its share of the time that is left. A reboot over
-    /// several devices is off on all of them, in order, and then on.
+    /// several devices, or by one that cannot reboot, is off on all of them, in order, and then on. As in a cluster,
+    /// devices with [`Unfencing`](crate::Unfencing) stay off: they do not switch power, but cut a machine off that may be
+    /// running still, and let it in again when it has been rebooted and joins.
     ///
     /// # Errors
     /// When no level succeeded: the failures of all.
@@ -137,7 +140,7 @@ impl Fence {
         command: PowerCommand,
         within: Duration,
     ) -> Result<TopologySuccess, TopologyError> {
-        let end = Instant::now() + within;
+        let end = deadline_after(within);
         let mut failures = Vec::new();
         for turn in topology.turns(end) {
             match self.command_level(&turn, command).await {
@@ -167,7 +170,7 @@ impl Fence {
         topology: &Topology,
         within: Duration,
     ) -> Result<TopologyStatus, TopologyError> {
-        let end = Instant::now() + within;
+        let end = deadline_after(within);
         let mut failures = Vec::new();
         for turn in topology.turns(end) {
             match self.status_level(&turn).await {
@@ -205,7 +208,8 @@ impl Fence {
     /// The on part of a reboot by parts. The machine has been fenced; whatever happens here does not change that.
     async fn on_again(&self, turn: &Turn<'_>) -> Vec<DeviceFailure> {
         let mut failures = Vec::new();
-        for device in &turn.level.devices {
+        let is_power = |device: &&AgentConfig| !device.agent().unfencing.is_wanted();
+        for device in turn.level.devices.iter().filter(is_power) {
             if let Err(reason) = self.on(device, turn.remaining()).await {
                 failures.push(turn.failure(device, reason));
             }

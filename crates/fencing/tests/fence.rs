@@ -303,6 +303,7 @@ async fn nothing_of_a_level_is_switched_when_one_of_its_configurations_is_wrong(
 struct Outlets {
     on: Arc<Mutex<HashMap<String, bool>>>,
     hangs: Arc<AtomicBool>,
+    unfencing: Unfencing,
 }
 
 impl Outlets {
@@ -339,7 +340,7 @@ impl Provider for Outlets {
             parameters: vec![template.parameter("plug").unwrap().clone()],
             actions: actions.map(AgentAction::Shown).to_vec(),
             plug: Plug::Required,
-            unfencing: Unfencing::default(),
+            unfencing: self.unfencing,
         };
         let failures = vec![("fence_broken".to_owned(), Error::Provider("no metadata".into()))];
         Loaded { agents: vec![agent], failures }
@@ -404,7 +405,6 @@ async fn a_provider_of_a_users_own_is_used_like_any_other() {
     assert_eq!(fence.off(&elsewhere, WITHIN).await.unwrap_err().to_string(), "no such outlet");
 }
 
-/// Clusters reboot by off and on what cannot reboot by itself.
 #[tokio::test]
 async fn a_topology_reboots_by_parts_what_has_no_reboot() {
     let outlets = Outlets::with(&["1"]);
@@ -416,6 +416,106 @@ async fn a_topology_reboots_by_parts_what_has_no_reboot() {
         fence.command_by(&Topology::first(config), PowerCommand::Reboot, WITHIN).await.unwrap();
     assert!(matches!(success.devices[..], [Success::Reported(PowerCommand::Off)]));
     assert!(success.not_on_again.is_empty() && outlets.on.lock().unwrap()["1"]);
+}
+
+/// A device that cuts a machine off from its storage leaves it running: it must not get at the storage again before it has
+/// been rebooted, and then the cluster sees to that.
+#[tokio::test]
+async fn a_reboot_by_parts_does_not_undo_what_is_undone_by_unfencing() {
+    let bmc = bmc().await;
+    for unfencing in [
+        Unfencing { automatic: true, on_target: false },
+        Unfencing { automatic: true, on_target: true },
+        Unfencing { automatic: false, on_target: true },
+    ] {
+        let storage = Outlets { unfencing, ..Outlets::with(&["1"]) };
+        let mut fence = native().await;
+        fence.register("mine", storage.clone()).unwrap();
+        fence.load_agents(WITHIN).await;
+        let storage_config =
+            set(fence.agent_config("mine", "fence_outlets").unwrap(), &[("plug", "1")]);
+        let alone = Topology::first(storage_config.clone());
+        let success = fence.command_by(&alone, PowerCommand::Reboot, WITHIN).await.unwrap();
+        assert!(success.not_on_again.is_empty());
+        assert!(!storage.on.lock().unwrap()["1"], "{unfencing:?}");
+
+        let both = Topology::first(Level::of(storage_config).and(ipmi(&fence, &bmc)));
+        let success = fence.command_by(&both, PowerCommand::Reboot, WITHIN).await.unwrap();
+        assert!(success.not_on_again.is_empty());
+        assert_eq!((bmc.power(), storage.on.lock().unwrap()["1"]), (Power::On, false));
+    }
+}
+
+#[tokio::test]
+async fn a_machine_that_was_fenced_in_time_and_is_not_on_again_in_time_was_fenced() {
+    let (fence, bmc) = (native().await, bmc().await);
+    bmc.with_faults(|faults| faults.ignore_power_on = true);
+    let config = set(ipmi(&fence, &bmc), &[("delay", "2")]);
+    for given in [("method", "onoff"), ("power_wait", "5"), ("retry_on", "1000000")] {
+        bmc.set_power(Power::On);
+        let config = set(config.clone(), &[given]);
+        let within = Duration::from_secs(4);
+        let begin = Instant::now();
+        let reboot = fence.reboot(&config, within).await;
+        assert!(begin.elapsed() < within, "{given:?}");
+        if given.0 == "power_wait" {
+            let error = reboot.unwrap_err().to_string();
+            assert!(error.contains("timed out waiting to power OFF"), "{error}");
+            continue;
+        }
+        let success = reboot.unwrap();
+        let warning = success.warning().unwrap().to_string();
+        assert!(warning.starts_with("the machine was fenced, but"), "{warning}");
+    }
+}
+
+#[tokio::test]
+async fn a_time_may_be_longer_than_the_clock_counts() {
+    let (mut fence, bmc) = (native().await, bmc().await);
+    assert!(fence.load_agents(Duration::MAX).await.is_empty());
+    let config = ipmi(&fence, &bmc);
+    fence.status(&config, Duration::MAX).await.unwrap();
+    fence.monitor(&config, Duration::MAX).await.unwrap();
+    fence.off(&config, Duration::MAX).await.unwrap();
+    let ways = Topology::first(config);
+    fence.command_by(&ways, PowerCommand::On, Duration::MAX).await.unwrap();
+    fence.status_by(&ways, Duration::MAX).await.unwrap();
+    fence.finish(Duration::MAX).await;
+}
+
+#[tokio::test]
+async fn what_is_given_is_found_by_old_names_too() {
+    let fence = native().await;
+    let mut config = fence.agent_config("native", "fence_ipmilan").unwrap();
+    config.set("login", "admin").unwrap();
+    config.set("passwd", "secret").unwrap();
+    for name in ["login", "username"] {
+        assert!(config.is_given(name), "{name}");
+        assert_eq!(config.text(name).as_deref(), Some("admin"), "{name}");
+    }
+    assert_eq!(config.secret("passwd").unwrap().expose(), "secret");
+    assert_eq!(config.seconds("power-timeout"), Some(Duration::from_secs(20)));
+    assert!(!config.is_given("power-timeout") && !config.is_given("no_such"));
+}
+
+/// Programs share it between threads, keep it in structures that print themselves, and start calls as tasks.
+#[tokio::test]
+async fn a_fence_is_shared_between_tasks() {
+    let fence = Arc::new(native().await);
+    assert!(format!("{fence:?}").contains("native"));
+    let bmc = bmc().await;
+    let ways = Topology::first(ipmi(&fence, &bmc));
+    let task = tokio::spawn({
+        let (fence, config) = (Arc::clone(&fence), ipmi(&fence, &bmc));
+        async move {
+            fence.command_by(&ways, PowerCommand::Off, WITHIN).await.unwrap();
+            fence.status_by(&ways, WITHIN).await.unwrap();
+            fence.run(&config, Some(Action::On), WITHIN).await.unwrap();
+            fence.list(&config, WITHIN).await.unwrap_err();
+            fence.finish(WITHIN).await;
+        }
+    });
+    task.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
