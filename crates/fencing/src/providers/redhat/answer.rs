@@ -1,5 +1,6 @@
 //! What an agent's end and its words come to.
 
+use std::cmp::Reverse;
 use std::process::ExitStatus;
 
 use super::AgentError;
@@ -9,6 +10,10 @@ use crate::{Action, AgentConfig, Error, Port, PowerState, Value};
 /// How many of its last lines an agent that fails is quoted with, and how many characters of them.
 const LAST_LINES: usize = 5;
 const LAST_CHARACTERS: usize = 600;
+
+/// What a status prints.
+const ON: &str = "status: on";
+const OFF: &str = "status: off";
 
 /// That the agent did what it was asked for.
 pub(super) fn success(config: &AgentConfig, ended: Ended) -> Result<Printed, Error> {
@@ -20,19 +25,20 @@ pub(super) fn success(config: &AgentConfig, ended: Ended) -> Result<Printed, Err
     }
 }
 
-/// What the agent read. Exit code 2 is off; agents of this kind say it in words, too, and must not say both.
+/// What the agent read. Exit code 2 is off; agents of this kind say it in words, too, and must not say both. Many programs
+/// end with 2 when they are called wrongly or cannot be read by their interpreter: they complain, and do not say off.
 pub(super) fn power_state(config: &AgentConfig, ended: Ended) -> Result<PowerState, Error> {
     let (status, printed) = in_time(config, ended)?;
-    let (state, opposite) = match status.code() {
-        Some(0) => (PowerState::On, "status: off"),
-        Some(2) => (PowerState::Off, "status: on"),
-        _ => return Err(failed(status, &printed, &secrets(config)).into()),
-    };
     let text = String::from_utf8_lossy(&printed.stdout);
-    if text.lines().any(|line| line.trim().eq_ignore_ascii_case(opposite)) {
-        return Err(AgentError::Contradiction { status }.into());
+    let says = |words: &str| text.lines().any(|line| line.trim().eq_ignore_ascii_case(words));
+    let is_silent = printed.stderr.trim_ascii().is_empty();
+    match status.code() {
+        Some(0) if !says(OFF) => Ok(PowerState::On),
+        Some(2) if !says(ON) && (is_silent || says(OFF)) => Ok(PowerState::Off),
+        Some(0) => Err(AgentError::Contradiction { status }.into()),
+        Some(2) if says(ON) => Err(AgentError::Contradiction { status }.into()),
+        _ => Err(failed(status, &printed, &secrets(config)).into()),
     }
-    Ok(state)
 }
 
 /// The ports that `list` or `list-status` prints.
@@ -95,13 +101,16 @@ fn state(word: &str) -> Option<PowerState> {
     }
 }
 
+/// The longest first: another may be a part of it.
 fn secrets(config: &AgentConfig) -> Vec<&str> {
     let values = config.given().map(|(_, value)| value);
-    values
+    let mut secrets: Vec<_> = values
         .filter_map(
             |value| if let Value::Secret(secret) = value { Some(secret.expose()) } else { None },
         )
-        .collect()
+        .collect();
+    secrets.sort_by_key(|secret| Reverse(secret.len()));
+    secrets
 }
 
 /// The end of what was printed, for a message of one line.

@@ -7,6 +7,9 @@ use crate::{Action, AgentConfig, Parameter, Text, Value};
 /// Booleans that make agents print something and exit with 0. To pass them would turn into a success what was not done.
 const PRINT_AND_EXIT: &[&str] = &["help", "usage", "version"];
 
+/// The names of the parameter for the action. To pass another one might have that carried out, and called success.
+const ACTION: &[&str] = &["action", "option"];
+
 /// The FenceAgentAPI on standard input: `name=value` lines, the action first.
 pub(super) fn lines(
     words: &Words,
@@ -15,7 +18,7 @@ pub(super) fn lines(
 ) -> Result<Zeroizing<Vec<u8>>, AgentError> {
     let values = config
         .given()
-        .filter(|(parameter, _)| parameter.name != "action")
+        .filter(|(parameter, _)| !ACTION.contains(&&*parameter.name))
         .filter_map(|(parameter, value)| passed(parameter, value).transpose())
         .collect::<Result<Vec<_>, _>>()?;
     let first = [words.action, "=", words.of(action), "\n"];

@@ -89,6 +89,7 @@ const METADATA: &str = r#"<resource-agent name="fence_elsewhere">
 <parameter name="password" obsoletes="passwd"><content type="string"/></parameter>
 <parameter name="passwd" deprecated="1"><content type="string"/></parameter>
 <parameter name="text"><content type="string"/></parameter>
+<parameter name="community"><content type="string"/></parameter>
 <parameter name="insecure"><content type="boolean"/></parameter>
 <parameter name="careful"><content type="boolean" default="True"/></parameter>
 <parameter name="number"><content type="integer"/></parameter>
@@ -320,6 +321,10 @@ async fn an_agent_that_contradicts_itself_is_not_believed() {
         ("echo 'Status: ON'; exit 0", Some(PowerState::On)),
         ("echo 'Status: ON'; exit 2", None),
         ("echo 'status: off'; exit 0", None),
+        // Interpreters and usage messages end so, too.
+        ("echo 'cannot open file' >&2; exit 2", None),
+        ("echo 'usage: fence_a' >&2; echo usage; exit 2", None),
+        ("echo 'a warning' >&2; echo 'Status: OFF'; exit 2", Some(PowerState::Off)),
     ] {
         let agents = Agents::new().agent("fence_a", script);
         let (fence, config) = agents.only().await;
@@ -327,10 +332,51 @@ async fn an_agent_that_contradicts_itself_is_not_believed() {
             Ok(read) => assert_eq!(Some(read), state, "{script}"),
             Err(error) => {
                 assert_eq!(None, state, "{script}");
-                assert!(matches!(agent_error(&error), AgentError::Contradiction { .. }), "{error}");
+                let is_told = matches!(
+                    agent_error(&error),
+                    AgentError::Contradiction { .. } | AgentError::Failed { .. }
+                );
+                assert!(is_told, "{error}");
             }
         }
     }
+}
+
+#[tokio::test]
+async fn no_parameter_counts_more_than_the_action() {
+    let both = METADATA.replace(
+        "<parameter name=\"text\">",
+        "<parameter name=\"option\"><content type=\"string\"/></parameter><parameter name=\"text\">",
+    );
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = -o ] && {{ cat <<'EOF'\n{both}\nEOF\nexit 0; }}\ncat >\"$(dirname $0)/input\""
+    );
+    let agents = Agents::new().program("fence_a", &script);
+    let (fence, mut config) = agents.only().await;
+    config.set("action", "status").unwrap();
+    config.set("option", "monitor").unwrap();
+    fence.off(&config, LONG).await.unwrap();
+    assert_eq!(agents.input(), "action=off\npassword=geheim\n");
+}
+
+#[tokio::test]
+async fn an_agent_is_not_started_when_the_time_is_over() {
+    let agents = Agents::new().agent("fence_a", "exit 0");
+    let (fence, config) = agents.only().await;
+    let error = fence.off(&config, Duration::ZERO).await.unwrap_err();
+    assert!(matches!(error, Error::TimedOut { .. }), "{error}");
+    fence.finish(LONG).await;
+    assert!(!agents.path().join("input").exists(), "it was run");
+}
+
+#[tokio::test]
+async fn a_secret_that_begins_with_another_is_taken_out_whole() {
+    let script = "echo \"not geheimer than geheim\" >&2; exit 1";
+    let agents = Agents::new().agent("fence_a", script);
+    let (fence, mut config) = agents.only().await;
+    config.set("community", "geheimer").unwrap();
+    let error = fence.off(&config, LONG).await.unwrap_err().to_string();
+    assert!(error.ends_with(": not [secret] than [secret]"), "{error}");
 }
 
 #[tokio::test]
