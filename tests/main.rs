@@ -20,6 +20,7 @@ mod differential;
 mod discovery;
 mod failures;
 mod faults;
+mod fencectl;
 mod forgeries;
 mod forgeries15;
 mod hosts;

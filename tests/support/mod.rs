@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod certificates;
 pub mod comparison;
+pub mod farm;
 pub mod http_proxy;
 pub mod ipmi_sim;
 pub mod nginx;
@@ -13,3 +14,4 @@ pub mod redfish_sim;
 pub mod sim;
 pub mod simhall;
 pub mod sushy;
+pub mod terminal;

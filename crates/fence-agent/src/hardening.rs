@@ -7,7 +7,7 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 /// A core dump would hold the password. It also keeps other processes of the same user from reading ours.
 ///
 /// Where the system refuses, fencing is still worth more than this.
-pub(crate) fn forbid_core_dumps() {
+pub fn forbid_core_dumps() {
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }

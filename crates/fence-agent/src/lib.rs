@@ -30,6 +30,8 @@ use std::process::ExitCode;
 
 use fencing::agents::Definition;
 
+pub use crate::hardening::forbid_core_dumps;
+
 use crate::exit::Exit;
 use crate::input::UnbufferedStdin;
 use crate::program::Caller;

@@ -5,6 +5,9 @@ use roff::{Inline, Roff, bold, italic, roman};
 
 use crate::metadata::shown;
 
+/// The day of the pages' last change in substance: the day of a build would make each build another one.
+pub const DATE: &str = "2026-11-22";
+
 const ACTIONS: &[(&str, &str)] = &[
     ("on", "Power on, and see the machine on."),
     ("off", "Power off, and see the machine off."),
@@ -31,7 +34,7 @@ pub fn manual(agent: &Agent) -> String {
     let name = agent.name.as_ref();
     let mut page = Roff::new();
     let version = concat!("fence-agents ", env!("CARGO_PKG_VERSION"));
-    page.control("TH", [&name.to_uppercase(), "8", "", version, "Fence agents"]);
+    page.control("TH", [&name.to_uppercase(), "8", DATE, version, "Fence agents"]);
     heading(&mut page, "NAME");
     page.text([roman(format!("{name} - {}", short_description(agent)))]);
     synopsis(&mut page, name);
@@ -44,7 +47,7 @@ pub fn manual(agent: &Agent) -> String {
     heading(&mut page, "EXIT STATUS");
     entries(&mut page, EXIT_CODES.iter());
     other_names(&mut page, agent);
-    page.to_roff()
+    page.render()
 }
 
 fn short_description(agent: &Agent) -> &str {

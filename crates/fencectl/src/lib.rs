@@ -35,6 +35,7 @@ use crate::failure::Failure;
 /// Runs the program: the whole `main` of it.
 #[must_use]
 pub fn main() -> ExitCode {
+    fence_agent::forbid_core_dumps();
     panic::set_hook(Box::new(report_panic));
     // A bug ends with the exit code of a failure, and with no other.
     panic::catch_unwind(AssertUnwindSafe(|| run(env::args_os()))).unwrap_or(ExitCode::FAILURE)

@@ -7,12 +7,15 @@ use std::process::ExitCode;
 use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
+use fence_agent::manual::DATE;
 
 use crate::failure::Failure;
 use crate::show;
 
 /// All are commands of administrators.
 const SECTION: &str = "8";
+
+const VERSION: &str = concat!("fencectl ", env!("CARGO_PKG_VERSION"));
 
 /// The pages of fencectl, of its commands and of the agents: the name of the file, and its text.
 #[must_use]
@@ -32,7 +35,7 @@ fn add_pages(pages: &mut Vec<(String, Vec<u8>)>, command: &Command, name: &str) 
     let mut page = Vec::new();
     let man = Man::new(command.clone().display_name(name)).section(SECTION);
     // A Vec takes everything.
-    let _ = man.manual("fencectl").render(&mut page);
+    let _ = man.manual("fencectl").date(DATE).source(VERSION).render(&mut page);
     pages.push((format!("{name}.{SECTION}"), page));
     for subcommand in command.get_subcommands() {
         add_pages(pages, subcommand, &format!("{name}-{}", subcommand.get_name()));
