@@ -13,6 +13,19 @@ fn the_native_agents_are_listed() {
 }
 
 #[test]
+fn the_agents_of_the_machine_are_listed_and_those_that_do_not_load_are_told_of() {
+    let run = fencectl(&["agents", "-v"]).run();
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    for line in ["\nfence_dummy ", "\nfence_apc ", "\nfence_virsh "] {
+        assert!(run.stdout.contains(line), "{line:?}: {run:#?}");
+    }
+    assert!(run.stdout.lines().filter(|line| line.starts_with("fence_ipmilan ")).count() == 2);
+    for line in run.stderr.lines() {
+        assert!(line.starts_with("fencectl: fence_"), "{line}");
+    }
+}
+
+#[test]
 fn an_agent_is_described_with_all_its_parameters() {
     let run = fencectl(&["agents", "fence_ilo3"]).run();
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:#?}");

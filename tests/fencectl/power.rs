@@ -2,7 +2,7 @@
 
 use ipmi_lan::command::PowerControl;
 
-use super::{expect_refusal, fencectl, logged_in, results, rows};
+use super::{Folder, expect_refusal, fencectl, logged_in, results, rows};
 use crate::support::farm::Bmcs;
 use crate::support::ipmi_sim::IpmiSim;
 
@@ -63,6 +63,17 @@ fn any_action_of_any_agent_can_be_run() {
     assert_eq!(rows(&run)[0][2], "fence_ilo4");
     let run = logged_in(&["run", "fence_ipmilan", "off", &bmcs.host(1)]).run();
     assert_eq!((run.code, bmcs.on()), (Some(0), vec![false, true]), "{run:#?}");
+}
+
+#[test]
+fn an_installed_agent_is_run_by_its_name() {
+    let folder = Folder::new();
+    let file = folder.write("power", "on");
+    let setting = format!("status_file={file}");
+    let run = fencectl(&["run", "fence_dummy", "off", "-s", "type=file", "-s", &setting]).run();
+    assert_eq!((run.code, results(&run)), (Some(0), vec![("fence_dummy", "off,")]), "{run:#?}");
+    assert!(run.stdout.contains("off, as the agent says"), "{run:#?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap().trim(), "off");
 }
 
 #[test]

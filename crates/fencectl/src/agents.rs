@@ -63,6 +63,7 @@ fn tell_failures(failures: &[LoadFailure], verbose: u8) {
         _ if verbose > 0 => {
             failures.iter().for_each(|failure| show::complain(&printable(&failure.to_string())));
         }
+        1 => show::complain("one agent could not be loaded; -v says why"),
         count => show::complain(&format!("{count} agents could not be loaded; -v says why")),
     }
 }
@@ -76,7 +77,7 @@ fn text(agent: &Agent) -> String {
     let mut text =
         format!("{HEADING}{}{HEADING:#}: {}\n", printable(name), printable(short_description));
     for about in [long_description, vendor_url].into_iter().filter(|text| !text.is_empty()) {
-        text.push_str(&format!("\n{}\n", paragraph(about, "")));
+        text.push_str(&format!("\n{}\n", wrapped(about, "")));
     }
     text.push_str(&format!("\nProvider: {}\n", printable(provider)));
     if !agent.other_names.is_empty() {
@@ -103,14 +104,18 @@ fn described(parameter: &Parameter) -> String {
     if *required {
         text.push_str(", required");
     }
-    format!("{text}\n{}\n", paragraph(help, "      "))
+    format!("{text}\n{}\n", wrapped(help, "      "))
 }
 
-/// Its lines no wider than the screen.
-fn paragraph(text: &str, indent: &str) -> String {
+/// Its paragraphs, in lines no wider than the screen. Agents break their lines as they like.
+fn wrapped(text: &str, indent: &str) -> String {
     let width = textwrap::termwidth().min(100);
     let options = textwrap::Options::new(width).initial_indent(indent).subsequent_indent(indent);
-    textwrap::fill(&printable(text.trim()), options)
+    let paragraphs = text.split("\n\n").map(|paragraph| {
+        let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        textwrap::fill(&printable(&words), &options)
+    });
+    paragraphs.filter(|lines| !lines.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
 fn kind(kind: &Kind) -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fencing::agents::NATIVE;
-use fencing::providers::Native;
+use fencing::providers::{Native, Redhat};
 use fencing::{Agent, Error, Fence, LoadFailure};
 
 use crate::failure::Failure;
@@ -43,7 +43,7 @@ pub(crate) async fn load(wanted: Wanted) -> Result<(Fence, Vec<LoadFailure>), Fa
     let mut fence = Fence::new();
     fence.register(NATIVE, Native::new())?;
     if wanted == Wanted::All {
-        // The provider redhat is registered here.
+        fence.register(REDHAT, Redhat::new())?;
     }
     let failures = fence.load_agents(LOADING).await;
     Ok((fence, failures))
