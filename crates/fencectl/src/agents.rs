@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
+use fencing::agents::NATIVE;
 use fencing::{Agent, AgentAction, Fence, Kind, LoadFailure, Parameter, Plug, Unfencing};
 use serde::Serialize;
 
 use crate::cli::Agents;
-use crate::devices::{self, Wanted};
+use crate::devices::{self, Loaded, Wanted};
 use crate::failure::Failure;
 use crate::show::table::{self, Cell};
 use crate::show::{self, HEADING, printable};
@@ -15,11 +16,11 @@ use crate::show::{self, HEADING, printable};
 /// this command unless it was asked for.
 pub(crate) async fn run(options: Agents, verbose: u8) -> Result<ExitCode, Failure> {
     let wanted = match (&options.provider, &options.name) {
-        (Some(provider), _) => Wanted::by([], [provider.as_str()]),
-        (None, Some(name)) => Wanted::by([name.as_str()], []),
-        (None, None) => Wanted::All,
+        (provider, Some(name)) => Wanted::by([name.as_str()], provider.as_deref()),
+        (Some(provider), None) if provider == NATIVE => Wanted::by([], []),
+        (_, None) => Wanted::All,
     };
-    let (fence, failures) = devices::load(wanted).await?;
+    let Loaded { fence, failures, .. } = devices::load(wanted).await?;
     let text = match &options.name {
         Some(name) => describe(&options, find(&fence, &options, name)?),
         None => list(&options, &fence)?,

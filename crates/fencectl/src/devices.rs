@@ -1,26 +1,34 @@
-//! The providers of fence agents, and which of them are needed.
+//! The providers of fence agents, and which agents of theirs are needed.
 
+use std::collections::BTreeSet;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fencing::agents::NATIVE;
 use fencing::providers::{Native, Redhat};
 use fencing::{Agent, Error, Fence, LoadFailure};
+use tempfile::TempDir;
 
 use crate::failure::Failure;
 
 /// The name of the provider of the `fence_*` programs that are installed.
 pub(crate) const REDHAT: &str = "redhat";
 
+/// Where they are.
+const PROGRAMS: &str = "/usr/sbin";
+
 /// How long the agents may take to load: a hundred programs in Python are asked what they are.
 const LOADING: Duration = Duration::from_secs(60);
 
-/// Which providers are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which agents are wanted. Those of this program always come along.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
-    /// What is part of this program.
-    Native,
-    /// The programs of the machine, too; they take seconds to load.
+    /// These programs of the machine, if they are there.
+    Programs(BTreeSet<String>),
+    /// All of them.
     All,
 }
 
@@ -32,21 +40,54 @@ impl Wanted {
     ) -> Self {
         let native = fencing::agents::all();
         let is_native = |name: &str| native.iter().any(|definition| definition.agent.name == name);
-        let are_native = agents.into_iter().all(is_native)
-            && providers.into_iter().all(|provider| provider == NATIVE);
-        if are_native { Self::Native } else { Self::All }
+        let are_native = providers.into_iter().all(|provider| provider == NATIVE);
+        let programs = agents.into_iter().filter(|name| !are_native || !is_native(name));
+        Self::Programs(programs.map(str::to_owned).collect())
     }
 }
 
-/// The providers with their agents, and what did not load.
-pub(crate) async fn load(wanted: Wanted) -> Result<(Fence, Vec<LoadFailure>), Failure> {
+/// The providers with their agents.
+pub(crate) struct Loaded {
+    pub(crate) fence: Fence,
+    /// What did not load, though all agents were wanted.
+    pub(crate) failures: Vec<LoadFailure>,
+    /// Has to be there as long as the programs in it may be run.
+    _programs: Option<TempDir>,
+}
+
+/// Loads what is wanted.
+pub(crate) async fn load(wanted: Wanted) -> Result<Loaded, Failure> {
     let mut fence = Fence::new();
     fence.register(NATIVE, Native::new())?;
-    if wanted == Wanted::All {
-        fence.register(REDHAT, Redhat::new())?;
-    }
+    let (redhat, programs) = match &wanted {
+        Wanted::Programs(names) => {
+            let folder = folder_of(names).map_err(Failure::Programs)?;
+            (Redhat::in_directories([folder.path()]), Some(folder))
+        }
+        Wanted::All => (Redhat::in_directories([PROGRAMS]), None),
+    };
+    fence.register(REDHAT, redhat)?;
     let failures = fence.load_agents(LOADING).await;
-    Ok((fence, failures))
+    match failures.into_iter() {
+        // Whoever asks for certain agents cannot do without them.
+        mut failures if wanted != Wanted::All => failures.next().map_or_else(
+            || Ok(Loaded { fence, failures: Vec::new(), _programs: programs }),
+            |failure| Err(Failure::Load(Box::new(failure))),
+        ),
+        failures => Ok(Loaded { fence, failures: failures.collect(), _programs: programs }),
+    }
+}
+
+/// A folder with nothing but these programs: to ask a hundred of them what they are, for the sake of one, takes seconds.
+fn folder_of(names: &BTreeSet<String>) -> io::Result<TempDir> {
+    let folder = tempfile::tempdir()?;
+    for name in names.iter().filter(|name| name.starts_with("fence_") && !name.contains('/')) {
+        let program = Path::new(PROGRAMS).join(name);
+        if program.exists() {
+            symlink(program, folder.path().join(name))?;
+        }
+    }
+    Ok(folder)
 }
 
 /// The agent of this name, native if there is one.
@@ -60,5 +101,29 @@ pub(crate) fn check_provider(fence: &Fence, name: &str) -> Result<(), Failure> {
     match fence.providers().any(|known| known == name) {
         true => Ok(()),
         false => Err(Error::UnknownProvider(name.to_owned()).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn programs(names: &[&str]) -> Wanted {
+        Wanted::Programs(names.iter().map(|&name| name.to_owned()).collect())
+    }
+
+    #[test]
+    fn only_what_is_not_native_is_looked_for_on_the_machine() {
+        assert_eq!(Wanted::by(["fence_ipmilan", "fence_ilo4"], []), programs(&[]));
+        assert_eq!(Wanted::by(["fence_ipmilan", "fence_apc"], []), programs(&["fence_apc"]));
+        assert_eq!(Wanted::by(["fence_ipmilan"], ["native"]), programs(&[]));
+        assert_eq!(Wanted::by(["fence_ipmilan"], ["redhat"]), programs(&["fence_ipmilan"]));
+    }
+
+    #[test]
+    fn names_lead_nowhere_else() {
+        let names = ["../bin/sh", "fence_/../../bin/sh", "sh"].map(str::to_owned);
+        let folder = folder_of(&names.into()).unwrap();
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
     }
 }

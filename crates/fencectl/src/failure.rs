@@ -1,7 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use fencing::{ConfigError, Error};
+use fencing::{ConfigError, Error, LoadFailure};
 
 use crate::hosts::HostsError;
 use crate::inventory::{InventoryError, Origin};
@@ -27,6 +27,10 @@ pub(crate) enum Failure {
     Inventory(#[from] InventoryError),
     #[error(transparent)]
     Fencing(#[from] Error),
+    #[error(transparent)]
+    Load(Box<LoadFailure>),
+    #[error("cannot gather the agents: {0}")]
+    Programs(#[source] io::Error),
     #[error("there is no agent '{}'; fencectl agents lists them", .0.escape_debug())]
     NoAgent(String),
     #[error("{host}: {source}")]

@@ -4,20 +4,22 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fencing::procedure::Remark;
 use fencing::{
-    Action, DeviceFailure, Error, Fence, Outcome, Port, PowerCommand, PowerState, Success,
-    TopologyError, TopologyStatus, TopologySuccess,
+    Action, DeviceFailure, Outcome, Port, PowerCommand, PowerState, Success, TopologyError,
+    TopologyStatus, TopologySuccess,
 };
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
+use crate::devices::Loaded;
 use crate::signals::Signals;
 use crate::target::Target;
 
 /// What is done with each host.
 #[derive(Clone)]
 pub(crate) struct Plan {
-    pub(crate) fence: Arc<Fence>,
+    pub(crate) loaded: Arc<Loaded>,
     pub(crate) action: Action,
     /// For one host, with all the ways to it.
     pub(crate) timeout: Duration,
@@ -153,7 +155,7 @@ async fn report(plan: &Plan, target: Target) -> Report {
 }
 
 async fn status(plan: &Plan, target: Target) -> Report {
-    match plan.fence.status_by(&target.topology, plan.timeout).await {
+    match plan.loaded.fence.status_by(&target.topology, plan.timeout).await {
         Ok(TopologyStatus { level, state, before }) => Report {
             result: match state {
                 PowerState::Unknown => {
@@ -170,11 +172,11 @@ async fn status(plan: &Plan, target: Target) -> Report {
 }
 
 async fn command(plan: &Plan, target: Target, command: PowerCommand) -> Report {
-    match plan.fence.command_by(&target.topology, command, plan.timeout).await {
+    match plan.loaded.fence.command_by(&target.topology, command, plan.timeout).await {
         Ok(success) => Report {
             agent: agent_of(&target, success.level),
             result: done(&success, command),
-            remarks: remarks(success.before),
+            remarks: unproven(&success).into_iter().chain(remarks(success.before)).collect(),
             ..Report::of(target.host)
         },
         Err(error) => Report::failed(target, &error),
@@ -183,13 +185,12 @@ async fn command(plan: &Plan, target: Target, command: PowerCommand) -> Report {
 
 /// A reboot that left the machine off is a success of fencing, and not what a person has asked for.
 fn done(success: &TopologySuccess, command: PowerCommand) -> Result<Found, Undone> {
+    let failed = |text: String| Err(Undone::Failed(text));
     if let Some(failure) = success.not_on_again.first() {
-        let text = format!("the machine was powered off, but not on again: {failure}");
-        return Err(Undone::Failed(text));
+        return failed(format!("the machine was powered off, but not on again: {failure}"));
     }
-    let mut devices = success.devices.iter();
-    if let Some(warning) = devices.find_map(Success::warning) {
-        return Err(Undone::Failed(warning.to_string()));
+    if let Some(remark @ Remark::NotOnAgain(_)) = warning(success) {
+        return failed(remark.to_string());
     }
     let text = success.devices.last().map(Success::to_string).unwrap_or_default();
     let state = match command {
@@ -200,17 +201,28 @@ fn done(success: &TopologySuccess, command: PowerCommand) -> Result<Found, Undon
     Ok(Found::Done { text, state })
 }
 
+/// That nothing but an acknowledgement proves it, which the user has chosen to accept.
+fn unproven(success: &TopologySuccess) -> Option<String> {
+    warning(success)
+        .filter(|remark| matches!(remark, Remark::Unverified))
+        .map(|remark| remark.to_string())
+}
+
+fn warning(success: &TopologySuccess) -> Option<Remark<'_>> {
+    success.devices.iter().find_map(Success::warning)
+}
+
 /// What has no levels is asked of the first way.
 async fn other(plan: &Plan, target: Target) -> Report {
     let Some(config) = target.configs().next().cloned() else {
         return Report::undone(target.host, Undone::NotStarted);
     };
-    let result = match plan.fence.run(&config, Some(plan.action), plan.timeout).await {
+    let result = match plan.loaded.fence.run(&config, Some(plan.action), plan.timeout).await {
         Ok(Outcome::Monitored) => Ok(Found::Answers),
         Ok(Outcome::Ports(ports)) => Ok(Found::Ports(ports)),
         Ok(Outcome::Status(state)) => Ok(Found::Power(state)),
         Ok(Outcome::Done(success)) => Ok(Found::Done { text: success.to_string(), state: None }),
-        Err(error) => Err(Undone::Failed(reason(&error))),
+        Err(error) => Err(Undone::Failed(error.to_string())),
     };
     let agent = Some(config.agent().name.to_string());
     Report { result, agent, ..Report::of(target.host) }
@@ -226,7 +238,9 @@ impl Report {
     }
 
     fn failed(target: Target, error: &TopologyError) -> Self {
-        Self::undone(target.host, Undone::Failed(error.to_string()))
+        // Of several ways, the reason says which failed how.
+        let agent = if target.configs().count() == 1 { agent_of(&target, 1) } else { None };
+        Self { agent, ..Self::undone(target.host, Undone::Failed(error.to_string())) }
     }
 
     /// Whether what was asked for was done.
@@ -242,8 +256,4 @@ fn agent_of(target: &Target, level: usize) -> Option<String> {
 
 fn remarks(failures: Vec<DeviceFailure>) -> Vec<String> {
     failures.into_iter().map(|failure| format!("before, {failure}")).collect()
-}
-
-fn reason(error: &Error) -> String {
-    error.to_string()
 }
