@@ -36,6 +36,7 @@ mod redfish_failures;
 mod redfish_faults;
 mod redfish_peers;
 mod redfish_secrets;
+mod redhat;
 mod secrets;
 mod support;
 mod workarounds;

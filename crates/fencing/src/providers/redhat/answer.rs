@@ -123,5 +123,10 @@ fn last_words(printed: &Printed, secrets: &[&str]) -> String {
     let last = lines.len().saturating_sub(LAST_LINES);
     let text = lines.get(last..).unwrap_or_default().join(" | ");
     let excess = text.chars().count().saturating_sub(LAST_CHARACTERS);
-    text.chars().skip(excess).collect::<String>().escape_debug().to_string()
+    text.chars().skip(excess).map(escaped).collect()
+}
+
+/// Escaped for a terminal, to which quotes do no harm.
+fn escaped(c: char) -> String {
+    if matches!(c, '\'' | '"') { c.to_string() } else { c.escape_debug().to_string() }
 }

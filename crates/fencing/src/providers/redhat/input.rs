@@ -2,9 +2,9 @@ use zeroize::Zeroizing;
 
 use super::AgentError;
 use super::program::Words;
-use crate::{Action, AgentConfig, Parameter, Text, Value};
+use crate::{Action, AgentConfig, Parameter, Value};
 
-/// Booleans that make agents print something and exit with 0. To pass them would turn into a success what was not done.
+/// Parameters that make agents print something and exit with 0. To pass them would turn into a success what was not done.
 const PRINT_AND_EXIT: &[&str] = &["help", "usage", "version"];
 
 /// The names of the parameter for the action. To pass another one might have that carried out, and called success.
@@ -16,11 +16,7 @@ pub(super) fn lines(
     action: Action,
     config: &AgentConfig,
 ) -> Result<Zeroizing<Vec<u8>>, AgentError> {
-    let values = config
-        .given()
-        .filter(|(parameter, _)| !ACTION.contains(&&*parameter.name))
-        .filter_map(|(parameter, value)| passed(parameter, value).transpose())
-        .collect::<Result<Vec<_>, _>>()?;
+    let values = values(config)?;
     let first = [words.action, "=", words.of(action), "\n"];
     let lines = values.iter().flat_map(|(name, value)| {
         let quote = if needs_quotes(value) { "\"" } else { "" };
@@ -33,16 +29,21 @@ pub(super) fn lines(
     Ok(input)
 }
 
+type Passed<'a> = (&'a str, Zeroizing<String>);
+
+fn values(config: &AgentConfig) -> Result<Vec<Passed<'_>>, AgentError> {
+    let (dangerous, others): (Vec<_>, Vec<_>) =
+        config.given().partition(|(parameter, _)| PRINT_AND_EXIT.contains(&&*parameter.name));
+    if let Some((parameter, _)) = dangerous.iter().find(|(_, v)| **v != Value::Boolean(false)) {
+        return Err(AgentError::DoesNothing { parameter: parameter.name.clone() });
+    }
+    let others = others.into_iter().filter(|(parameter, _)| !ACTION.contains(&&*parameter.name));
+    others.filter_map(|(parameter, value)| passed(parameter, value).transpose()).collect()
+}
+
 /// The parameter's name and its value as it is passed, if it is.
-fn passed<'a>(
-    parameter: &'a Parameter,
-    value: &Value,
-) -> Result<Option<(&'a str, Zeroizing<String>)>, AgentError> {
-    let name = || -> Text { parameter.name.clone() };
+fn passed<'a>(parameter: &'a Parameter, value: &Value) -> Result<Option<Passed<'a>>, AgentError> {
     let text = match value {
-        Value::Boolean(true) if PRINT_AND_EXIT.contains(&&*parameter.name) => {
-            return Err(AgentError::DoesNothing { parameter: name() });
-        }
         Value::Boolean(true) => "1".to_owned(),
         // Most agents look whether a boolean is there, not what it is.
         Value::Boolean(false) if !is_true_by_default(parameter) => return Ok(None),
@@ -55,7 +56,7 @@ fn passed<'a>(
     };
     let text = Zeroizing::new(text);
     if text.contains(['\n', '\r', '\0']) {
-        return Err(AgentError::Unpassable { parameter: name() });
+        return Err(AgentError::Unpassable { parameter: parameter.name.clone() });
     }
     Ok(Some((&parameter.name, text)))
 }

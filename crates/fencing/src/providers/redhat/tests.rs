@@ -96,7 +96,8 @@ const METADATA: &str = r#"<resource-agent name="fence_elsewhere">
 <parameter name="wait"><content type="second" default="5"/></parameter>
 <parameter name="method"><content type="select"><option value="onoff"/><option value="cycle"/></content></parameter>
 <parameter name="help"><content type="boolean"/></parameter>
-<parameter name="version"><content type="boolean"/></parameter>
+<parameter name="version"><content type="boolean" default="true"/></parameter>
+<parameter name="usage"><content type="string"/></parameter>
 </parameters>
 <actions>
 <action name="on"/><action name="off"/><action name="reboot"/><action name="status"/><action name="list"/>
@@ -283,9 +284,12 @@ async fn values_that_would_change_on_the_way_are_quoted_or_refused() {
 async fn help_is_not_taken_for_a_success() {
     let agents = Agents::new().agent("fence_a", "exit 0");
     let (fence, mut config) = agents.only().await;
-    config.set("help", "1").unwrap();
-    let error = fence.off(&config, LONG).await.unwrap_err();
-    assert!(matches!(agent_error(&error), AgentError::DoesNothing { .. }), "{error}");
+    for name in ["help", "version", "usage"] {
+        config.set(name, "1").unwrap();
+        let error = fence.off(&config, LONG).await.unwrap_err();
+        assert!(matches!(agent_error(&error), AgentError::DoesNothing { .. }), "{error}");
+        config.set(name, "").unwrap();
+    }
     assert!(!agents.path().join("input").exists(), "it was run");
 }
 

@@ -136,5 +136,6 @@ fn line(text: &str) -> Text {
 
 /// Text for a terminal.
 fn printable(text: &str) -> Text {
-    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect::<String>().into()
+    let is_printed = |c: &char| matches!(c, '\n' | '\t') || !c.is_control();
+    text.chars().filter(is_printed).collect::<String>().into()
 }
