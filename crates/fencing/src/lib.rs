@@ -102,7 +102,7 @@ pub use parameter::{Argument, Getopt, InvalidValue, Kind, Parameter, Value};
 pub use provider::{LoadFailure, Loaded, Outcome, Port, Provider, Success};
 pub use secret::Secret;
 pub use topology::{
-    DeviceFailure, Level, Topology, TopologyError, TopologyStatus, TopologySuccess,
+    DeviceFailure, Level, SwitchedDevice, Topology, TopologyError, TopologyStatus, TopologySuccess,
 };
 
 use std::borrow::Cow;

@@ -1,3 +1,4 @@
+use std::error;
 use std::fmt;
 use std::time::Duration;
 
@@ -63,6 +64,19 @@ pub struct DeviceFailure {
     pub agent: String,
     /// Why.
     pub reason: Error,
+    /// The devices of the level that had carried the command out by then, in order. Nothing takes that back.
+    pub switched_before: Vec<SwitchedDevice>,
+}
+
+/// A device that has carried a command out, in a level that then failed.
+#[derive(Debug)]
+pub struct SwitchedDevice {
+    /// The agent.
+    pub agent: String,
+    /// Where the device is, and its plug, as configured: `10.0.0.5, plug 3`; may be empty.
+    pub place: String,
+    /// What came of it.
+    pub success: Success,
 }
 
 /// No level succeeded.
@@ -127,10 +141,10 @@ impl From<AgentConfig> for Level {
 }
 
 impl Fence {
-    /// Carries a command out by the first level that can. Each level has its share of the time that is left. A reboot over
-    /// several devices, or by one that cannot reboot, is off on all of them, in order, and then on. As in a cluster,
-    /// devices with [`Unfencing`](crate::Unfencing) stay off: they do not switch power, but cut a machine off that may be
-    /// running still, and let it in again when it has been rebooted and joins.
+    /// Carries a command out by the first level that can. Each level has its share of the time that is left, and of that
+    /// each of its devices. A reboot over several devices, or by one that cannot reboot, is off on all of them, in order,
+    /// and then on. As in a cluster, devices with [`Unfencing`](crate::Unfencing) stay off: they do not switch power, but
+    /// cut a machine off that may be running still, and let it in again when it has been rebooted and joins.
     ///
     /// # Errors
     /// When no level succeeded: the failures of all.
@@ -198,9 +212,14 @@ impl Fence {
             verified.map_err(|reason| turn.failure(device, reason))?;
         }
         let mut successes = Vec::new();
-        for device in &turn.level.devices {
-            let success = self.command(device, command, turn.remaining()).await;
-            successes.push(success.map_err(|reason| turn.failure(device, reason))?);
+        for (device, share) in turn.shares() {
+            match self.command(device, command, share()).await {
+                Ok(success) => successes.push(success),
+                Err(reason) => {
+                    let switched_before = turn.switched(successes);
+                    return Err(DeviceFailure { switched_before, ..turn.failure(device, reason) });
+                }
+            }
         }
         Ok(successes)
     }
@@ -208,9 +227,9 @@ impl Fence {
     /// The on part of a reboot by parts. The machine has been fenced; whatever happens here does not change that.
     async fn on_again(&self, turn: &Turn<'_>) -> Vec<DeviceFailure> {
         let mut failures = Vec::new();
-        let is_power = |device: &&AgentConfig| !device.agent().unfencing.is_wanted();
-        for device in turn.level.devices.iter().filter(is_power) {
-            if let Err(reason) = self.on(device, turn.remaining()).await {
+        let is_power = |device: &AgentConfig| !device.agent().unfencing.is_wanted();
+        for (device, share) in turn.shares().filter(|(device, _)| is_power(device)) {
+            if let Err(reason) = self.on(device, share()).await {
                 failures.push(turn.failure(device, reason));
             }
         }
@@ -219,8 +238,8 @@ impl Fence {
 
     async fn status_level(&self, turn: &Turn<'_>) -> Result<PowerState, DeviceFailure> {
         let mut states = Vec::new();
-        for device in &turn.level.devices {
-            let state = self.status(device, turn.remaining()).await;
+        for (device, share) in turn.shares() {
+            let state = self.status(device, share()).await;
             states.push(state.map_err(|reason| turn.failure(device, reason))?);
         }
         Ok(if states.contains(&PowerState::On) {
@@ -253,26 +272,74 @@ impl Topology {
     }
 }
 
-impl Turn<'_> {
-    fn remaining(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+impl<'a> Turn<'a> {
+    /// The devices, each with the time that leaves those behind it their share, counted when its turn has come.
+    fn shares(&self) -> impl Iterator<Item = (&'a AgentConfig, impl Fn() -> Duration)> {
+        let (devices, deadline) = (&self.level.devices, self.deadline);
+        devices.iter().enumerate().map(move |(index, device)| {
+            let left = u32::try_from(devices.len() - index).unwrap_or(u32::MAX);
+            (device, move || deadline.saturating_duration_since(Instant::now()) / left)
+        })
     }
 
     fn failure(&self, device: &AgentConfig, reason: Error) -> DeviceFailure {
-        DeviceFailure { level: self.number, agent: device.agent().name.to_string(), reason }
+        let agent = device.agent().name.to_string();
+        DeviceFailure { level: self.number, agent, reason, switched_before: Vec::new() }
+    }
+
+    fn switched(&self, successes: Vec<Success>) -> Vec<SwitchedDevice> {
+        let switched = |(device, success): (&AgentConfig, _)| SwitchedDevice {
+            agent: device.agent().name.to_string(),
+            place: place(device),
+            success,
+        };
+        self.level.devices.iter().zip(successes).map(switched).collect()
+    }
+}
+
+fn place(device: &AgentConfig) -> String {
+    let plug = device.text("plug").or_else(|| device.text("port"));
+    let address = device.text("ip").map(|ip| ip.escape_debug().to_string());
+    let plug = plug.map(|plug| format!("plug {}", plug.escape_debug()));
+    address.into_iter().chain(plug).collect::<Vec<_>>().join(", ")
+}
+
+impl DeviceFailure {
+    /// The reason, and what was switched all the same.
+    fn write_reason(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.reason)?;
+        for (index, device) in self.switched_before.iter().enumerate() {
+            let separator = if index == 0 { "; switched before: " } else { ", " };
+            write!(f, "{separator}{device}")?;
+        }
+        Ok(())
     }
 }
 
 impl fmt::Display for DeviceFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.agent, self.reason)
+        write!(f, "{}: ", self.agent)?;
+        self.write_reason(f)
+    }
+}
+
+impl error::Error for DeviceFailure {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        Some(&self.reason)
+    }
+}
+
+impl fmt::Display for SwitchedDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = if self.place.is_empty() { "" } else { " at " };
+        write!(f, "{}{at}{} ({})", self.agent, self.place, self.success)
     }
 }
 
 impl fmt::Display for TopologyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let [only] = &self.failures[..] {
-            return only.reason.fmt(f);
+            return only.write_reason(f);
         }
         for (index, failure) in self.failures.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
@@ -282,4 +349,4 @@ impl fmt::Display for TopologyError {
     }
 }
 
-impl std::error::Error for TopologyError {}
+impl error::Error for TopologyError {}

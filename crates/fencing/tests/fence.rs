@@ -298,6 +298,41 @@ async fn nothing_of_a_level_is_switched_when_one_of_its_configurations_is_wrong(
     );
 }
 
+/// The machine has one power supply less, and nobody would look for the reason.
+#[tokio::test]
+async fn a_level_that_fails_half_way_says_what_it_has_switched() {
+    let (fence, a, b) = (native().await, bmc().await, bmc().await);
+    let locked_out = set(ipmi(&fence, &b), &[("password", "wrong")]);
+    let both = Topology::first(Level::of(ipmi(&fence, &a)).and(locked_out));
+    let error = fence.command_by(&both, PowerCommand::Reboot, WITHIN).await.unwrap_err();
+    assert_eq!((a.power(), b.power()), (Power::Off, Power::On));
+    let [failure] = &error.failures[..] else { panic!("{error:?}") };
+    let [switched] = &failure.switched_before[..] else { panic!("{error:?}") };
+    assert!(matches!(switched.success, Success::Observed(Done::PoweredOff(_))), "{error:?}");
+    for text in [error.to_string(), failure.to_string()] {
+        let told = "; switched before: fence_ipmilanplus at 127.0.0.1 (off)";
+        assert!(text.ends_with(told), "{text}");
+    }
+    let failure: &dyn std::error::Error = failure;
+    assert!(failure.source().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_device_of_a_level_leaves_the_second_its_share_of_the_time() {
+    let outlets = Outlets::with(&["1", "2"]);
+    let mut fence = Fence::new();
+    fence.register("mine", outlets.clone()).unwrap();
+    fence.load_agents(WITHIN).await;
+    outlets.hangs.store(true, Ordering::Relaxed);
+    let outlet =
+        |plug| set(fence.agent_config("mine", "fence_outlets").unwrap(), &[("plug", plug)]);
+    let both = Topology::first(Level::of(outlet("1")).and(outlet("2")));
+    let begin = Instant::now();
+    fence.command_by(&both, PowerCommand::Off, WITHIN).await.unwrap_err();
+    let grace = Duration::from_secs(1);
+    assert!(begin.elapsed() <= WITHIN / 2 + grace, "{:?}", begin.elapsed());
+}
+
 /// A provider of a user's: a switch with several outlets.
 #[derive(Clone, Default)]
 struct Outlets {
