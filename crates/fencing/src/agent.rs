@@ -69,6 +69,24 @@ pub enum AgentAction {
 }
 
 impl Agent {
+    /// An agent to be completed: it has no parameters and no actions, and its device has one machine. The provider is
+    /// filled in when it is loaded.
+    #[must_use]
+    pub fn new(name: impl Into<Text>) -> Self {
+        Self {
+            provider: Text::default(),
+            name: name.into(),
+            short_description: Text::default(),
+            long_description: Text::default(),
+            vendor_url: Text::default(),
+            other_names: Vec::new(),
+            parameters: Vec::new(),
+            actions: Vec::new(),
+            plug: Plug::Ignored,
+            unfencing: Unfencing::default(),
+        }
+    }
+
     /// The parameter with this name or old name.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {

@@ -14,6 +14,7 @@ pub struct AgentConfig {
 
 /// Why a configuration is not usable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// The agent has no such parameter.
     #[error("unknown parameter '{}'", .0.escape_debug())]

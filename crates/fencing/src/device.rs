@@ -117,6 +117,7 @@ pub struct DeviceError {
 
 /// What the caller can make of a [`DeviceError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// No answer in time. What was asked for may have been done or not.
     NoAnswer,

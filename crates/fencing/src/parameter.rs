@@ -79,6 +79,7 @@ pub enum Value {
 
 /// Why a text is not a value of a parameter. It does not repeat the text, which may be a misplaced secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidValue {
     /// See [`Kind::Boolean`].
     #[error("is not a valid boolean (1, yes, on, true or 0, no, off, false)")]
@@ -95,6 +96,21 @@ pub enum InvalidValue {
 }
 
 impl Parameter {
+    /// A row to be completed: optional, without a default and without help; on a command line a switch of its own name.
+    #[must_use]
+    pub fn new(name: impl Into<Text>, kind: Kind) -> Self {
+        let name = name.into();
+        Self {
+            old_name: None,
+            kind,
+            default: None,
+            required: false,
+            getopt: Getopt { short: None, long: name.clone(), argument: Argument::None },
+            help: "".into(),
+            name,
+        }
+    }
+
     /// Reads a value of this parameter.
     ///
     /// # Errors
@@ -146,15 +162,7 @@ mod tests {
     use super::*;
 
     fn parameter(kind: Kind) -> Parameter {
-        Parameter {
-            name: "some_name".into(),
-            old_name: Some("old".into()),
-            kind,
-            default: None,
-            required: false,
-            getopt: Getopt { short: None, long: "some-name".into(), argument: Argument::None },
-            help: "".into(),
-        }
+        Parameter { old_name: Some("old".into()), ..Parameter::new("some_name", kind) }
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
@@ -57,6 +58,43 @@ pub trait Provider: Send + Sync {
     async fn finish(&self, _deadline: Instant) {}
 }
 
+/// What [`Fence::deregister`](crate::Fence::deregister) gives back can be registered again.
+#[async_trait]
+impl<P: Provider + ?Sized> Provider for Arc<P> {
+    async fn load_agents(&self, deadline: Instant) -> Loaded {
+        (**self).load_agents(deadline).await
+    }
+
+    fn verify(&self, config: &AgentConfig) -> Result<(), Error> {
+        (**self).verify(config)
+    }
+
+    async fn command(
+        &self,
+        config: &AgentConfig,
+        command: PowerCommand,
+        deadline: Instant,
+    ) -> Result<Success, Error> {
+        (**self).command(config, command, deadline).await
+    }
+
+    async fn status(&self, config: &AgentConfig, deadline: Instant) -> Result<PowerState, Error> {
+        (**self).status(config, deadline).await
+    }
+
+    async fn monitor(&self, config: &AgentConfig, deadline: Instant) -> Result<(), Error> {
+        (**self).monitor(config, deadline).await
+    }
+
+    async fn list(&self, config: &AgentConfig, deadline: Instant) -> Result<Vec<Port>, Error> {
+        (**self).list(config, deadline).await
+    }
+
+    async fn finish(&self, deadline: Instant) {
+        (**self).finish(deadline).await;
+    }
+}
+
 /// What a provider has loaded.
 #[derive(Debug, Default)]
 pub struct Loaded {
@@ -68,6 +106,7 @@ pub struct Loaded {
 
 /// What did not load, and why.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LoadFailure {
     /// One agent.
     #[error("{agent} of provider {provider}: {reason}")]

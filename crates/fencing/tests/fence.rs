@@ -22,8 +22,9 @@ use bmc_sim::{Config, EventKind, Power, Server, User};
 use fencing::procedure::Done;
 use fencing::providers::Native;
 use fencing::{
-    Action, Agent, AgentAction, AgentConfig, ConfigError, Error, Fence, Level, LoadFailure, Loaded,
-    Outcome, Plug, Port, PowerCommand, PowerState, Provider, Success, Topology, Unfencing,
+    Action, Agent, AgentAction, AgentConfig, ConfigError, Error, Fence, Kind, Level, LoadFailure,
+    Loaded, Outcome, Parameter, Plug, Port, PowerCommand, PowerState, Provider, Success, Topology,
+    Unfencing,
 };
 use tokio::time::Instant;
 
@@ -131,10 +132,14 @@ async fn providers_are_registered_once_and_can_be_taken_out() {
     fence.load_agents(WITHIN).await;
     assert_eq!(fence.agent("another", "fence_ilo4").unwrap().provider, "another");
     assert_eq!(fence.agents().count(), 16);
-    fence.deregister("native").unwrap();
+    let native = fence.deregister("native").unwrap();
     assert!(matches!(fence.deregister("native"), Err(Error::UnknownProvider(_))));
     assert!(matches!(fence.status(&config, WITHIN).await, Err(Error::UnknownProvider(_))));
     assert!(matches!(fence.agent_config("native", "fence_ilo4"), Err(Error::UnknownProvider(_))));
+
+    fence.register("again", native).unwrap();
+    fence.load_agents(WITHIN).await;
+    assert_eq!(fence.agent("again", "fence_ilo4").unwrap().name, "fence_ilo4");
 }
 
 #[tokio::test]
@@ -364,18 +369,15 @@ impl Provider for Outlets {
             std::future::pending::<()>().await;
         }
         let actions = [Action::On, Action::Off, Action::Status, Action::Monitor, Action::List];
-        let template = &fencing::agents::ipmilan::definition("fence_ipmilan").agent;
+        let plug =
+            Parameter { old_name: Some("port".into()), ..Parameter::new("plug", Kind::String) };
         let agent = Agent {
-            provider: "".into(),
-            name: "fence_outlets".into(),
             short_description: "Outlets".into(),
-            long_description: "".into(),
-            vendor_url: "".into(),
-            other_names: Vec::new(),
-            parameters: vec![template.parameter("plug").unwrap().clone()],
+            parameters: vec![plug],
             actions: actions.map(AgentAction::Shown).to_vec(),
             plug: Plug::Required,
             unfencing: self.unfencing,
+            ..Agent::new("fence_outlets")
         };
         let failures = vec![("fence_broken".to_owned(), Error::Provider("no metadata".into()))];
         Loaded { agents: vec![agent], failures }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use super::NATIVE;
 use crate::{
-    Action, Agent, AgentAction, AgentConfig, Argument, ConfigError, Getopt, Kind, Parameter, Plug,
-    Text, Unfencing,
+    Action, Agent, AgentAction, AgentConfig, Argument, ConfigError, Getopt, Kind, Parameter, Text,
 };
 
 /// The login time-out where the user has none.
@@ -28,18 +27,7 @@ const ACTIONS: [AgentAction; 11] = [
 
 /// An agent without parameters, to be completed.
 pub(super) fn agent(name: &'static str) -> Agent {
-    Agent {
-        provider: NATIVE.into(),
-        name: name.into(),
-        short_description: "".into(),
-        long_description: "".into(),
-        vendor_url: "".into(),
-        other_names: Vec::new(),
-        parameters: Vec::new(),
-        actions: ACTIONS.to_vec(),
-        plug: Plug::Ignored,
-        unfencing: Unfencing::default(),
-    }
+    Agent { provider: NATIVE.into(), actions: ACTIONS.to_vec(), ..Agent::new(name) }
 }
 
 pub(super) fn action() -> Parameter {
@@ -286,15 +274,7 @@ pub(super) fn words(words: &[&'static str]) -> Kind {
     Kind::Select(words.iter().map(|word| Text::from(*word)).collect())
 }
 
-/// A row of a table, to be completed: optional, without default, without a command-line form.
+/// A row of a table, to be completed.
 pub(super) fn parameter(name: &'static str, kind: Kind, help: &'static str) -> Parameter {
-    Parameter {
-        name: name.into(),
-        old_name: None,
-        kind,
-        default: None,
-        required: false,
-        getopt: Getopt { short: None, long: name.into(), argument: Argument::None },
-        help: help.into(),
-    }
+    Parameter { help: help.into(), ..Parameter::new(name, kind) }
 }

@@ -38,16 +38,14 @@ fn agent(root: Node<'_, '_>) -> (Agent, Words) {
         }
     }
     let agent = Agent {
-        provider: Text::default(),
-        name: Text::default(),
         short_description: line(root.attribute("shortdesc").unwrap_or_default()),
         long_description: printable(child_text(root, "longdesc").trim()),
         vendor_url: line(child_text(root, "vendor-url")),
-        other_names: Vec::new(),
         plug: plug(&parameters, &actions),
         parameters,
         actions: known(&actions),
         unfencing: unfencing(&actions),
+        ..Agent::new("")
     };
     (agent, words)
 }

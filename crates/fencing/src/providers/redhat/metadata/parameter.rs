@@ -59,9 +59,7 @@ impl<'a> Row<'a> {
     /// The parameter that this and what it has replaced are.
     fn parameter(&self, old_name: Option<&str>, old: Option<&Self>) -> Parameter {
         Parameter {
-            name: self.name.to_owned().into(),
             old_name: old_name.map(|name| name.to_owned().into()),
-            kind: self.kind.clone(),
             // An empty value is no value.
             default: self
                 .default
@@ -71,6 +69,7 @@ impl<'a> Row<'a> {
             required: self.is_required || old.is_some_and(|old| old.is_required),
             getopt: getopt(self.name, self.option, &self.kind),
             help: line(self.help),
+            ..Parameter::new(self.name.to_owned(), self.kind.clone())
         }
     }
 }
