@@ -298,8 +298,15 @@ async fn in_time<T>(
 }
 
 fn default_action(config: &AgentConfig) -> Result<Action, Error> {
-    let action = config.text("action").as_deref().and_then(Action::named);
-    action.ok_or_else(|| Error::NoDefaultAction { agent: config.agent().name.to_string() })
+    let text = config.text("action");
+    match (text.as_deref().and_then(Action::named), text) {
+        (Some(action), _) => Ok(action),
+        (None, Some(text)) if config.is_given("action") => {
+            let reason = format!("'{}' is no action on a device", text.escape_debug());
+            Err(ConfigError::Unusable { parameter: "action".into(), reason }.into())
+        }
+        (None, _) => Err(Error::NoDefaultAction { agent: config.agent().name.to_string() }),
+    }
 }
 
 fn check_action(agent: &Agent, action: Action) -> Result<(), Error> {

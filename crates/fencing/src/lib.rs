@@ -1,8 +1,8 @@
 //! Fencing for programs: make certain that a machine is off, and know it.
 //!
-//! In a cluster, a node that does not answer may have crashed, or it may be cut off from the network and still write to the
-//! shared storage. Before its services start elsewhere it has to be fenced. Here a bad node is rebooted through its BMC (a
-//! simulated one), by IPMI:
+//! In a cluster, a node that does not answer may have crashed, or it may be cut off from the network and still write to
+//! the shared storage. Before its services start elsewhere it has to be fenced. Here a bad node is rebooted through its
+//! BMC (a simulated one), by IPMI:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -38,15 +38,23 @@
 //!
 //! # What it promises
 //!
-//! - A command of the agents of this project succeeds only with what was seen: [`Success::Observed`] holds the readings, and
-//!   there is no other way to make one. What other programs say of themselves is [`Success::Reported`].
-//! - A time-out is an error. So is everything else that leaves a doubt; no [`Error`] says that a machine is in the state
-//!   that was asked for.
-//! - Each call comes back within its time. Sessions are closed and programs ended behind its back, also when its future is
-//!   dropped: [`Fence::finish`] waits for that, before the runtime ends.
-//! - Values are checked when they are [set](AgentConfig::set), a configuration as a whole with [`Fence::verify`], and again
-//!   before each action, before anything is done.
+//! - A command of the agents of this project succeeds only with what the procedure saw: [`Success::Observed`] holds it,
+//!   and there is no other way to make one. In two cases that is an acknowledgement and no power state: a diagnostic
+//!   interrupt, which nothing verifies ([`Done::DiagAcknowledged`](procedure::Done::DiagAcknowledged)), and a power
+//!   cycle whose acknowledgement the user chose to accept ([`OffProof::Unverified`](procedure::OffProof::Unverified)),
+//!   of which [`Success::warning`] tells. What other programs say of themselves is [`Success::Reported`].
+//! - A time-out is an error. So is everything else that leaves a doubt; no [`Error`] says that a machine is in the
+//!   state that was asked for.
+//! - Each call comes back within its time; one whose provider overstays it, up to a second later. Sessions are closed
+//!   and programs ended behind its back, also when its future is dropped: [`Fence::finish`] waits for that, before the
+//!   runtime ends.
+//! - Values are checked when they are [set](AgentConfig::set), a configuration as a whole with [`Fence::verify`], and
+//!   again before each action, before anything is done.
 //! - Secrets are wiped when they are dropped, and printed by nothing.
+//!
+//! All calls need a runtime of tokio's with time and I/O enabled ([`enable_all`]).
+//!
+//! [`enable_all`]: tokio::runtime::Builder::enable_all
 //!
 //! # Providers
 //!
@@ -64,8 +72,8 @@
 //!
 //! # Before a BMC is put into a cluster
 //!
-//! A [`diagnosis::Diagnostician`] finds out what a BMC speaks, which login works, what will go wrong and what is dangerous;
-//! nothing is switched by it.
+//! A [`diagnosis::Diagnostician`] finds out what a BMC speaks, which login works, what will go wrong and what is
+//! dangerous; nothing is switched by it.
 //!
 //! # Below
 //!

@@ -141,10 +141,10 @@ impl From<AgentConfig> for Level {
 }
 
 impl Fence {
-    /// Carries a command out by the first level that can. Each level has its share of the time that is left, and of that
-    /// each of its devices. A reboot over several devices, or by one that cannot reboot, is off on all of them, in order,
-    /// and then on. As in a cluster, devices with [`Unfencing`](crate::Unfencing) stay off: they do not switch power, but
-    /// cut a machine off that may be running still, and let it in again when it has been rebooted and joins.
+    /// Carries a command out by the first level that can. Each level has its share of the time that is left, and of
+    /// that each of its devices. A reboot over several devices, or by one that cannot reboot, is off on all of them, in
+    /// order, and then on. As in a cluster, devices with [`Unfencing`](crate::Unfencing) stay off: they do not switch
+    /// power, but cut a machine off that may be running still, and let it in again when it has been rebooted and joins.
     ///
     /// # Errors
     /// When no level succeeded: the failures of all.
@@ -174,8 +174,8 @@ impl Fence {
         Err(TopologyError { failures })
     }
 
-    /// Reads the power state by the first level that can. A machine is off when all devices of a level say so, and on when
-    /// one does.
+    /// Reads the power state by the first level that can. A machine is off when all devices of a level say so, and on
+    /// when one does.
     ///
     /// # Errors
     /// When no level answers: the failures of all.

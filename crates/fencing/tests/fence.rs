@@ -92,9 +92,16 @@ async fn an_action_in_the_configuration_is_what_no_action_means() {
     let (fence, bmc) = (native().await, bmc().await);
     let config = set(ipmi(&fence, &bmc), &[("action", "status")]);
     assert!(matches!(fence.run(&config, None, WITHIN).await, Ok(Outcome::Status(PowerState::On))));
+}
+
+#[tokio::test]
+async fn an_action_that_is_none_is_named_in_the_error() {
+    let (fence, bmc) = (native().await, bmc().await);
     let config = set(ipmi(&fence, &bmc), &[("action", "fly")]);
-    assert!(matches!(fence.run(&config, None, WITHIN).await, Err(Error::NoDefaultAction { .. })));
-    assert_eq!(bmc.power(), Power::On);
+    let error = fence.run(&config, None, WITHIN).await.unwrap_err();
+    assert!(matches!(error, Error::Config(ConfigError::Unusable { .. })), "{error:?}");
+    assert_eq!(error.to_string(), "action: 'fly' is no action on a device");
+    assert_eq!((bmc.power(), bmc.event_count()), (Power::On, 0));
 }
 
 #[tokio::test]
