@@ -47,6 +47,36 @@ fn a_machine_that_stays_on_is_a_failure() {
 }
 
 #[test]
+fn a_reboot_that_leaves_the_machine_off_is_a_failure_here() {
+    let bmcs = Bmcs::start_with(1, |config| config.faults.ignore_power_on = true);
+    let run = logged_in(&["power", "reboot", &bmcs.host(1), "-s", "power_timeout=1"]).run();
+    assert_eq!(
+        (run.code, results(&run)[0].1, bmcs.on()),
+        (Some(1), "failed", vec![false]),
+        "{run:#?}"
+    );
+    assert!(
+        run.stdout.contains("the machine was fenced, but powering it on again failed"),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn a_cycle_that_nothing_proves_is_told_of_as_such() {
+    let unproven = |config: &mut bmc_sim::Config| {
+        config.faults.instant_cycle = true;
+        config.faults.no_restart_cause = true;
+    };
+    let bmcs = Bmcs::start_with(1, unproven);
+    let cycle = || logged_in(&["power", "cycle", &bmcs.host(1), "-s", "power_timeout=1"]);
+    let run = cycle().run();
+    assert_eq!((run.code, results(&run)[0].1), (Some(1), "failed"), "{run:#?}");
+    let run = cycle().arguments(["-s", "unverified_cycle=1"]).run();
+    assert_eq!((run.code, results(&run)[0].1), (Some(0), "rebooted"), "{run:#?}");
+    assert!(run.stdout.contains("nothing proves that power was off"), "{run:#?}");
+}
+
+#[test]
 fn a_foreign_bmc_is_switched() {
     let sim = IpmiSim::start();
     let host = format!("127.0.0.1:{}", sim.port());

@@ -1,6 +1,6 @@
 //! What a person sees on a terminal, and what Ctrl-C does.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{fencectl, logged_in};
 use crate::support::agent::Agent;
@@ -117,6 +117,26 @@ fn ctrl_c_ends_the_sessions_and_says_which_hosts_are_undone() {
     }
     assert!(table.contains("the power state is not known"), "{table:?}");
     assert!(table.contains("fencectl: 0 of 5 done, 2 interrupted, 3 not started"), "{table:?}");
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once_what_would_wait_for_a_silent_bmc() {
+    let bmcs = delayed(2, FOR_EVER);
+    let mut terminal = terminal(logged_in(&["power", "off", &bmcs.hosts("1-2"), "-y"]));
+    while bmcs.commands(1).is_empty() || bmcs.commands(2).is_empty() {
+        std::thread::yield_now();
+    }
+    bmcs.silence(1);
+    bmcs.silence(2);
+    terminal.interrupt().wait_for("0 of 2 done, 2 interrupted");
+    let second = Instant::now();
+    terminal.interrupt();
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 1, "{screen:?}");
+    assert!(
+        second.elapsed() < Duration::from_secs(3),
+        "sessions are given five seconds: {screen:?}"
+    );
 }
 
 #[test]

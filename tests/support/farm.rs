@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Instant;
 
 use bmc_sim::{Config, EventKind, Farm, FarmConfig, Power, User};
 use ipmi_lan::command::PowerControl;
@@ -49,6 +50,12 @@ impl Bmcs {
     pub fn on(&self) -> Vec<bool> {
         let count = self.farm.addresses().len();
         (0..count).map(|index| self.farm.power(index) == Some(Power::On)).collect()
+    }
+
+    /// From now on the BMC at this place answers nothing.
+    pub fn silence(&self, number: usize) {
+        let silence = |bmc: &mut bmc_sim::Bmc| bmc.faults(Instant::now()).silent = true;
+        self.farm.with_bmc(number - 1, silence).expect("there is one");
     }
 
     /// How many sessions were opened at this place so far, and how many were closed by the console.

@@ -18,12 +18,11 @@ type Key<'a> = (&'a Spanned<std::borrow::Cow<'a, str>>, &'a Spanned<DeValue<'a>>
 /// Reads an inventory, and the secrets that it names.
 pub(super) fn load(path: &Path) -> Result<Inventory, InventoryError> {
     let text = read_file(path)?;
-    let reader = Reader { path: path.into(), text: &text, is_secret: false };
-    let (mut inventory, secrets) = reader.inventory()?;
+    let (mut inventory, secrets) = Reader::new(path, &text, false).inventory()?;
     if let Some(secrets) = secrets {
         let path = path.parent().unwrap_or(Path::new("")).join(secrets);
         let text = read_secret_file(&path)?;
-        Reader { path: path.into(), text: &text, is_secret: true }.secrets(&mut inventory)?;
+        Reader::new(&path, &text, true).secrets(&mut inventory)?;
     }
     inventory.groups_of = groups_of(&inventory.groups);
     Ok(inventory)
@@ -43,10 +42,17 @@ fn groups_of(groups: &BTreeMap<String, Section>) -> HashMap<String, Vec<String>>
 struct Reader<'a> {
     path: Arc<Path>,
     text: &'a str,
+    /// Where lines end, in bytes.
+    ends: Vec<usize>,
     is_secret: bool,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(path: &Path, text: &'a str, is_secret: bool) -> Self {
+        let ends = text.match_indices('\n').map(|(end, _)| end).collect();
+        Self { path: path.into(), text, ends, is_secret }
+    }
+
     /// The inventory without its secrets, and the name of the file that has them.
     fn inventory(&self) -> Result<(Inventory, Option<String>), InventoryError> {
         let mut inventory = Inventory::default();
@@ -228,14 +234,14 @@ impl Reader<'_> {
         text.map(str::to_owned).ok_or_else(|| self.is_not(key, "the name of a file"))
     }
 
-    fn texts<'a>(&self, (_, value): Key<'a>) -> Option<Vec<&'a str>> {
+    fn texts<'k>(&self, (_, value): Key<'k>) -> Option<Vec<&'k str>> {
         value.get_ref().as_array()?.iter().map(|item| item.get_ref().as_str()).collect()
     }
 
-    fn table<'a>(
+    fn table<'k>(
         &self,
-        (key, value): Key<'a>,
-    ) -> Result<impl Iterator<Item = Key<'a>>, InventoryError> {
+        (key, value): Key<'k>,
+    ) -> Result<impl Iterator<Item = Key<'k>>, InventoryError> {
         match value.get_ref() {
             DeValue::Table(table) => Ok(table.iter()),
             _ => Err(self.is_not(key, "a table")),
@@ -275,6 +281,6 @@ impl Reader<'_> {
 
     /// The number of the line with this byte.
     fn line(&self, offset: usize) -> usize {
-        self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+        self.ends.partition_point(|end| *end < offset) + 1
     }
 }

@@ -230,6 +230,8 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     const INVENTORY: &str = r#"
@@ -403,5 +405,19 @@ mod tests {
         let error = inventory.know("x").unwrap_err().to_string();
         assert!(error.contains("the groups a and b, which give"), "{error}");
         assert!(inventory.know("y").is_ok());
+    }
+
+    proptest! {
+        /// Whatever stands beside it, and wherever the text breaks off.
+        #[test]
+        fn no_mistake_shows_a_value(noise in "[-a-z\\[\\]{}=,.'\"\n #]{0,30}", at in 0_usize..90, cut in 0_usize..120) {
+            let mut text = "[defaults]\npassword = 'hunter2'\n[groups.rack1]\npassword = 'hunter2'\n[hosts.bmc2]\nx = 'hunter2'\n".to_owned();
+            text.insert_str(at, &noise);
+            text.truncate(text.len().min(cut.max(40)));
+            if let Err(error) = load(INVENTORY, &text, 0o600) {
+                prop_assert!(!error.contains("hunter2"), "{text}: {error}");
+                prop_assert_eq!(error.lines().count(), 1);
+            }
+        }
     }
 }
