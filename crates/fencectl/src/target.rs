@@ -43,6 +43,16 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Whether this way does not switch power, but cuts the machine off until it joins the cluster again.
+    pub(crate) fn is_cut_off(&self, level: usize) -> bool {
+        let level = level.checked_sub(1).and_then(|index| self.topology.levels().get(index));
+        level.is_some_and(|level| {
+            level.devices().iter().any(|device| device.agent().unfencing.is_wanted())
+        })
+    }
+}
+
 /// Puts together what there is to know.
 pub(crate) struct Resolver<'a> {
     pub(crate) fence: &'a Fence,

@@ -175,7 +175,7 @@ async fn command(plan: &Plan, target: Target, command: PowerCommand) -> Report {
     match plan.loaded.fence.command_by(&target.topology, command, plan.timeout).await {
         Ok(success) => Report {
             agent: agent_of(&target, success.level),
-            result: done(&success, command),
+            result: done(&success, command, target.is_cut_off(success.level)),
             remarks: unproven(&success).into_iter().chain(remarks(success.before)).collect(),
             ..Report::of(target.host)
         },
@@ -184,7 +184,11 @@ async fn command(plan: &Plan, target: Target, command: PowerCommand) -> Report {
 }
 
 /// A reboot that left the machine off is a success of fencing, and not what a person has asked for.
-fn done(success: &TopologySuccess, command: PowerCommand) -> Result<Found, Undone> {
+fn done(
+    success: &TopologySuccess,
+    command: PowerCommand,
+    is_cut_off: bool,
+) -> Result<Found, Undone> {
     let failed = |text: String| Err(Undone::Failed(text));
     if let Some(failure) = success.not_on_again.first() {
         return failed(format!("the machine was powered off, but not on again: {failure}"));
@@ -193,12 +197,16 @@ fn done(success: &TopologySuccess, command: PowerCommand) -> Result<Found, Undon
         return failed(remark.to_string());
     }
     let text = success.devices.last().map(Success::to_string).unwrap_or_default();
-    let state = match command {
-        PowerCommand::On | PowerCommand::Reboot => Some(PowerState::On),
-        PowerCommand::Off => Some(PowerState::Off),
-        PowerCommand::Diag => None,
-    };
-    Ok(Found::Done { text, state })
+    Ok(match command {
+        // Devices that cut a machine off say nothing of its power, and a reboot does not let it in again.
+        _ if is_cut_off => Found::Done { text, state: None },
+        PowerCommand::On => Found::Done { text, state: Some(PowerState::On) },
+        PowerCommand::Off => Found::Done { text, state: Some(PowerState::Off) },
+        PowerCommand::Diag => Found::Done { text, state: None },
+        PowerCommand::Reboot => {
+            Found::Done { text: "rebooted".to_owned(), state: Some(PowerState::On) }
+        }
+    })
 }
 
 /// That nothing but an acknowledgement proves it, which the user has chosen to accept.
@@ -256,4 +264,41 @@ fn agent_of(target: &Target, level: usize) -> Option<String> {
 
 fn remarks(failures: Vec<DeviceFailure>) -> Vec<String> {
     failures.into_iter().map(|failure| format!("before, {failure}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reported(command: PowerCommand) -> TopologySuccess {
+        let devices = vec![Success::Reported(command)];
+        TopologySuccess { level: 1, devices, not_on_again: Vec::new(), before: Vec::new() }
+    }
+
+    fn state(
+        success: &TopologySuccess,
+        command: PowerCommand,
+        cut_off: bool,
+    ) -> Option<PowerState> {
+        match done(success, command, cut_off) {
+            Ok(Found::Done { state, .. }) => state,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_machine_is_said_to_be_on_only_where_somebody_switched_it_on() {
+        let on = Some(PowerState::On);
+        assert_eq!(state(&reported(PowerCommand::On), PowerCommand::On, false), on);
+        assert_eq!(state(&reported(PowerCommand::Reboot), PowerCommand::Reboot, false), on);
+        // Made of off and on: the successes are those of off.
+        assert_eq!(state(&reported(PowerCommand::Off), PowerCommand::Reboot, false), on);
+        assert_eq!(state(&reported(PowerCommand::Off), PowerCommand::Reboot, true), None);
+        assert_eq!(
+            state(&reported(PowerCommand::Off), PowerCommand::Off, false),
+            Some(PowerState::Off)
+        );
+        assert_eq!(state(&reported(PowerCommand::Off), PowerCommand::Off, true), None);
+        assert_eq!(state(&reported(PowerCommand::Diag), PowerCommand::Diag, false), None);
+    }
 }
