@@ -107,6 +107,17 @@ fn an_installed_agent_is_run_by_its_name() {
 }
 
 #[test]
+fn a_run_does_not_mind_the_hosts_of_the_inventory() {
+    let folder = Folder::new();
+    let inventory = folder.write("inventory.toml", "[groups.rack1]\nhosts = [\"bmc[1-3]\"]\n");
+    let setting = format!("status_file={}", folder.write("power", "on"));
+    let run = fencectl(&["run", "fence_dummy", "off", "-s", "type=file", "-s", &setting])
+        .arguments(["--inventory", &inventory])
+        .run();
+    assert_eq!((run.code, results(&run)), (Some(0), vec![("fence_dummy", "off,")]), "{run:#?}");
+}
+
+#[test]
 fn without_hosts_the_parameters_say_where() {
     let bmcs = Bmcs::start(1);
     let (ip, port) =
