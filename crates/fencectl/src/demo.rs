@@ -42,6 +42,11 @@ const ACTS: &[(&str, &[&str], bool)] = &[
         false,
     ),
     ("By Redfish, over TLS, the same.", &["power", "reboot", "node8"], true),
+    (
+        "What a BMC speaks, what is wrong with it, and how a cluster is told of it.",
+        &["diagnose", "node1"],
+        true,
+    ),
     ("For programs: a line of JSON for each machine.", &["status", "--json", "node[1-4]"], true),
 ];
 
