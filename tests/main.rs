@@ -18,6 +18,7 @@ mod diagnose;
 mod differences;
 mod differential;
 mod discovery;
+mod documents;
 mod failures;
 mod faults;
 mod fencectl;

@@ -1,0 +1,199 @@
+//! Every command that the README shows is run as it stands there, but for what the reader has to fill in, in namespaces of
+//! its own: see `documents/stage`.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
+
+use tempfile::TempDir;
+
+/// The blocks of the README, in order: how each begins, and what comes of it.
+const README: &[Block] = &[
+    Block { prints: &["agent >  Success: Rebooted", "Redfish"], ..block("./demo") },
+    Block { runs: Runs::Never, ..block("./tests/run") },
+    Block { prints: &["Status: ON"], ..block("cargo build --release") },
+    Block { prints: &["Fingerprint=", "Status: ON"], ..block("openssl s_client") },
+    Block {
+        runs: Runs::ForEver,
+        prints: &["127.0.0.1:9623", "127.0.0.1:8443"],
+        ..block("target/release/bmc-sim")
+    },
+    Block { prints: &["power was still ON"], ..block("target/release/fencectl demo") },
+    Block { runs: Runs::AsFile, ..block("# ~/.config/fencectl/inventory.toml") },
+    Block { runs: Runs::AsFile, ..block("# ~/.config/fencectl/secrets.toml") },
+    Block {
+        code: 1,
+        prints: &[
+            "bmc020  ON ",
+            "fencectl: 20 of 20 done",
+            "bmc003  off",
+            "rebooted",
+            "fencectl: 10 of 10 done",
+        ],
+        ..block("target/release/fencectl status")
+    },
+    Block {
+        prints: &["pcs stonith create", "crm configure"],
+        ..block("target/release/fencectl diagnose")
+    },
+    Block {
+        prints: &["fence_apc_snmp", "ssl_fingerprint"],
+        ..block("target/release/fencectl agents")
+    },
+    Block { prints: &["fence_dummy"], ..block("target/release/fencectl run") },
+    Block {
+        then: "ls /usr/local/share/man/man8; wc -l /usr/share/bash-completion/completions/fencectl",
+        prints: &["fencectl-power.8", "fence_ilo4.8"],
+        ..block("target/release/fencectl man")
+    },
+    Block {
+        then: "readlink -f /usr/sbin/fence_ilo4; /usr/sbin/fence_ilo4 --version",
+        prints: &[concat!("/usr/sbin/fence_ilo4\n", env!("CARGO_PKG_VERSION"))],
+        ..block("for name in")
+    },
+    Block {
+        then: "head -1 /usr/sbin/fence_ilo4; ls /usr/sbin/*.python",
+        code: 2,
+        prints: &["python3", "No such file"],
+        ..block("for name in")
+    },
+];
+
+struct Block {
+    begins: &'static str,
+    runs: Runs,
+    /// What is run behind it, to see what it did.
+    then: &'static str,
+    code: i32,
+    prints: &'static [&'static str],
+}
+
+/// How the block is run.
+enum Runs {
+    ToTheEnd,
+    /// Each of its lines, until it has said something.
+    ForEver,
+    /// It is a file, whose name is in its first line.
+    AsFile,
+    /// Not: it is what runs this.
+    Never,
+}
+
+const fn block(begins: &'static str) -> Block {
+    Block { begins, runs: Runs::ToTheEnd, then: "", code: 0, prints: &[] }
+}
+
+#[test]
+fn every_command_of_the_readme_does_what_is_said() {
+    let shown = blocks(include_str!("../README.md"));
+    let beginnings: Vec<_> = shown.iter().map(|text| text.lines().next().unwrap()).collect();
+    let is_known = shown.len() == README.len()
+        && README.iter().zip(&beginnings).all(|(block, shown)| shown.starts_with(block.begins));
+    assert!(is_known, "the README shows other commands than these tests know: {beginnings:#?}");
+
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    for (index, (block, shown)) in README.iter().zip(&shown).enumerate() {
+        let script = folder.path().join(format!("{index:02}.sh"));
+        fs::write(&script, block.script(&filled_in(shown))).unwrap();
+    }
+    play(folder.path());
+    for (index, block) in README.iter().enumerate() {
+        block.check(&folder.path().join(format!("{index:02}")));
+    }
+}
+
+/// What is indented by four blanks, without the indentation.
+fn blocks(document: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut block = String::new();
+    for line in document.lines().chain(["end"]) {
+        match line.strip_prefix("    ") {
+            Some(line) => block += &format!("{line}\n"),
+            // One block may have empty lines, which a file has and commands have not.
+            None if line.is_empty() && block.starts_with("# ~/") => block += "\n",
+            None if block.is_empty() => {}
+            None => blocks.extend(files(&std::mem::take(&mut block))),
+        }
+    }
+    blocks
+}
+
+/// Files that stand one below the other.
+fn files(block: &str) -> Vec<String> {
+    let parts = block.split("# ~/").filter(|part| !part.is_empty());
+    match block.starts_with("# ~/") {
+        true => parts.map(|part| format!("# ~/{part}")).collect(),
+        false => vec![block.to_owned()],
+    }
+}
+
+/// The block with what the reader knows.
+fn filled_in(block: &str) -> String {
+    block
+        .replace("ssl_fingerprint=…", "ssl_fingerprint='\"$FINGERPRINT\"'")
+        .replace("password=…", "password=secret")
+        .replace("password = \"…\"", "password = \"secret\"")
+}
+
+impl Block {
+    fn script(&self, shown: &str) -> String {
+        match self.runs {
+            Runs::ToTheEnd => format!("{shown}\n{}\n", self.then),
+            Runs::Never => String::new(),
+            Runs::AsFile => {
+                let name = shown.lines().next().unwrap().trim_start_matches("# ~/");
+                format!(
+                    "mkdir -p ~/$(dirname {name})\numask 077\ncat >~/{name} <<'END OF FILE'\n{shown}END OF FILE\n"
+                )
+            }
+            Runs::ForEver => {
+                let line = |line| format!("exec 3< <(exec {line})\nhead -1 <&3\nkill $!\n");
+                shown.lines().map(line).collect()
+            }
+        }
+    }
+
+    fn check(&self, path: &Path) {
+        let read = |extension| fs::read_to_string(path.with_extension(extension)).unwrap();
+        let (printed, code) = (read("out"), read("rc"));
+        assert_eq!(code.trim(), self.code.to_string(), "{}: {printed}", self.begins);
+        for wanted in self.prints {
+            assert!(
+                printed.contains(wanted),
+                "{} does not print '{wanted}': {printed}",
+                self.begins
+            );
+        }
+    }
+}
+
+/// Runs the scripts in the folder.
+fn play(folder: &Path) {
+    let home = folder.join("home");
+    fs::create_dir(&home).unwrap();
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    // Rust is where it was.
+    let at_home = |name: &str, folder: &str| {
+        let home = || Path::new(&env::var_os("HOME").expect("HOME")).join(folder).into_os_string();
+        env::var_os(name).unwrap_or_else(home)
+    };
+    let output = Command::new("unshare")
+        .args([
+            "--mount",
+            "--net",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "tests/documents/stage",
+        ])
+        .arg(folder)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("CARGO_HOME", at_home("CARGO_HOME", ".cargo"))
+        .env("RUSTUP_HOME", at_home("RUSTUP_HOME", ".rustup"))
+        .env("HOME", &home)
+        .output()
+        .expect("unshare");
+    assert!(output.status.success(), "{output:?}");
+}
