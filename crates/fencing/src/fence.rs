@@ -301,8 +301,9 @@ fn default_action(config: &AgentConfig) -> Result<Action, Error> {
     let text = config.text("action");
     match (text.as_deref().and_then(Action::named), text) {
         (Some(action), _) => Ok(action),
-        (None, Some(text)) if config.is_given("action") => {
-            let reason = format!("'{}' is no action on a device", text.escape_debug());
+        (None, Some(_)) if config.is_given("action") => {
+            // It may be a misplaced secret.
+            let reason = "this is no action on a device".to_owned();
             Err(ConfigError::Unusable { parameter: "action".into(), reason }.into())
         }
         (None, _) => Err(Error::NoDefaultAction { agent: config.agent().name.to_string() }),

@@ -100,7 +100,7 @@ async fn an_action_that_is_none_is_named_in_the_error() {
     let config = set(ipmi(&fence, &bmc), &[("action", "fly")]);
     let error = fence.run(&config, None, WITHIN).await.unwrap_err();
     assert!(matches!(error, Error::Config(ConfigError::Unusable { .. })), "{error:?}");
-    assert_eq!(error.to_string(), "action: 'fly' is no action on a device");
+    assert_eq!(error.to_string(), "action: this is no action on a device");
     assert_eq!((bmc.power(), bmc.event_count()), (Power::On, 0));
 }
 

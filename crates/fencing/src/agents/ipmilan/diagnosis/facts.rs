@@ -8,7 +8,7 @@ use super::{Asked, Observed, told};
 use crate::diagnosis::{Diagnosis, shown};
 
 /// Manufacturers that an administrator may meet, by their IANA enterprise numbers.
-const MANUFACTURERS: [(u32, &str); 11] = [
+const MANUFACTURERS: [(u32, &str); 12] = [
     (2, "IBM"),
     (11, "HP"),
     (42, "Sun"),
@@ -20,6 +20,7 @@ const MANUFACTURERS: [(u32, &str); 11] = [
     (15370, "Gigabyte"),
     (19046, "Lenovo"),
     (47196, "HPE"),
+    (47488, "Supermicro"),
 ];
 
 pub(super) fn state(diagnosis: &mut Diagnosis, observed: &Observed) {
@@ -53,8 +54,7 @@ fn of_asked(diagnosis: &mut Diagnosis, asked: &Asked) {
     if let Some(capabilities) = &asked.capabilities {
         diagnosis.fact("versions", versions(capabilities));
         if capabilities.ipmi15 {
-            let types = capabilities.authentication_types.to_string();
-            diagnosis.fact("authentication types of IPMI 1.5", types);
+            diagnosis.fact("authentication types of IPMI 1.5", asked.types_15().to_string());
         }
         diagnosis.fact("users", users(capabilities));
         let kg = if capabilities.kg_set { "set" } else { "not set" };

@@ -95,7 +95,7 @@ fn of_users(capabilities: &AuthenticationCapabilities) -> Option<Finding> {
 
 fn of_versions(observed: &Observed, capabilities: &AuthenticationCapabilities) -> Vec<Finding> {
     match (capabilities.ipmi15, capabilities.ipmi20) {
-        (true, true) => of_open_15(capabilities),
+        (true, true) => of_open_15(observed, capabilities),
         (true, false) => {
             let only = Finding::security(
                 "only_ipmi15",
@@ -103,7 +103,7 @@ fn of_versions(observed: &Observed, capabilities: &AuthenticationCapabilities) -
                 "nothing is encrypted, and packets are protected by MD5 at the best",
                 "update the firmware, or enable IPMI 2.0 on the BMC; until then let no other network reach it",
             );
-            std::iter::once(only).chain(of_open_15(capabilities)).collect()
+            std::iter::once(only).chain(of_open_15(observed, capabilities)).collect()
         }
         (false, true) if observed.best().is_some() => vec![Finding::advice(
             "needs_lanplus",
@@ -116,10 +116,18 @@ fn of_versions(observed: &Observed, capabilities: &AuthenticationCapabilities) -
 }
 
 /// IPMI 1.5, with all that makes it worse.
-fn of_open_15(capabilities: &AuthenticationCapabilities) -> Vec<Finding> {
-    let offers = |kind| capabilities.authentication_types.contains(kind);
+fn of_open_15(observed: &Observed, capabilities: &AuthenticationCapabilities) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if capabilities.ipmi20 {
+    // Without any type nobody can log in, whatever the BMC says of the version; unless somebody did.
+    let is_in = || {
+        observed
+            .attempts
+            .iter()
+            .filter_map(|attempt| attempt.outcome.as_ref().ok())
+            .any(Login::is_15)
+    };
+    let is_open = observed.asked.types_15().bits() != 0 || is_in();
+    if capabilities.ipmi20 && is_open {
         findings.push(Finding::security(
             "ipmi15_open",
             "IPMI 1.5 is enabled beside IPMI 2.0",
@@ -129,7 +137,7 @@ fn of_open_15(capabilities: &AuthenticationCapabilities) -> Vec<Finding> {
     }
     let weak: Vec<_> = [AuthenticationType::None, AuthenticationType::Password]
         .into_iter()
-        .filter(|kind| offers(*kind))
+        .filter(|kind| observed.asked.offers(*kind))
         .map(|kind| kind.to_string())
         .collect();
     if !weak.is_empty() {
@@ -146,6 +154,15 @@ fn of_open_15(capabilities: &AuthenticationCapabilities) -> Vec<Finding> {
             "in IPMI 1.5 packets need no authentication code",
             "who can send in the name of somebody that is logged in can switch the machine; and answers can be forged",
             "enable per-message authentication on the BMC",
+        ));
+    }
+    if capabilities.user_level_authentication_disabled {
+        findings.push(Finding::security(
+            "no_user_level_authentication",
+            "in IPMI 1.5 commands of user level need no authentication code",
+            "who can send in the name of somebody that is logged in can read from this BMC, and the answer that says \
+             whether power is off can be forged",
+            "enable user-level authentication on the BMC",
         ));
     }
     findings

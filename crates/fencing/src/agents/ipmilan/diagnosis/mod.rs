@@ -12,8 +12,8 @@ use std::time::Duration;
 use ipmi_lan::command::AuthenticationCapabilities;
 use ipmi_lan::session::SessionConfig;
 use ipmi_lan::{
-    AuthenticationType, CipherSuite, Discovery, Error, Password, Privilege, Protection, Protocol,
-    RetryPolicy,
+    AuthenticationType, AuthenticationTypes, CipherSuite, Discovery, Error, Password, Privilege,
+    Protection, Protocol, RetryPolicy,
 };
 use tokio::time::Instant;
 
@@ -28,6 +28,8 @@ use probe::{Attempt, Login, Probe};
 
 /// How long a presence ping is waited for: some BMCs do not answer it.
 const PONG_WITHIN: Duration = Duration::from_secs(2);
+/// How long the authentication types of the lower levels are waited for, once the BMC has told those of the highest.
+const TYPES_WITHIN: Duration = Duration::from_secs(2);
 /// How long the list of cipher suites is waited for: some BMCs do not tell it before a login.
 const SUITES_WITHIN: Duration = Duration::from_millis(1500);
 
@@ -35,7 +37,10 @@ const SUITES_WITHIN: Duration = Duration::from_millis(1500);
 struct Asked {
     address: SocketAddr,
     is_present: bool,
+    /// For a login as administrator.
     capabilities: Option<AuthenticationCapabilities>,
+    /// Of IPMI 1.5, for a login at the levels below: a BMC may offer others at each.
+    types_below: Vec<AuthenticationTypes>,
     suites: Result<Vec<u8>, Error>,
 }
 
@@ -50,8 +55,8 @@ struct Observed {
     none: Option<Attempt>,
 }
 
-/// Finds out about the BMC of this configuration, until `gone`: then there is no answer, but sessions are closed all the
-/// same.
+/// Finds out about the BMC of this configuration, until `gone`: then there is no answer, but sessions are closed all
+/// the same.
 ///
 /// # Errors
 /// The configuration does not say where the BMC is.
@@ -132,8 +137,23 @@ async fn ask(address: SocketAddr, silence: Duration, deadline: Instant) -> Resul
         Err(error) if !is_present && !matches!(error, Error::Refused { .. }) => return Err(error),
         Err(_) => None,
     };
+    let has_15 = capabilities.is_some_and(|capabilities| capabilities.ipmi15);
+    let types_below =
+        if has_15 { types_below(&mut discovery, within(TYPES_WITHIN)).await } else { Vec::new() };
     let suites = discovery.cipher_suites(within(SUITES_WITHIN)).await;
-    Ok(Asked { address, is_present, capabilities, suites })
+    Ok(Asked { address, is_present, capabilities, types_below, suites })
+}
+
+async fn types_below(
+    discovery: &mut Discovery,
+    deadline: std::time::Instant,
+) -> Vec<AuthenticationTypes> {
+    let mut types = Vec::new();
+    for level in [Privilege::Operator, Privilege::User] {
+        let capabilities = discovery.authentication_capabilities(level, deadline).await;
+        types.extend(capabilities.ok().map(|capabilities| capabilities.authentication_types));
+    }
+    types
 }
 
 impl Asked {
@@ -147,14 +167,23 @@ impl Asked {
     }
 
     fn offers(&self, kind: AuthenticationType) -> bool {
-        self.capabilities.is_some_and(|has| has.ipmi15 && has.authentication_types.contains(kind))
+        self.types_15().contains(kind)
+    }
+
+    /// What IPMI 1.5 offers at any level from user to administrator.
+    fn types_15(&self) -> AuthenticationTypes {
+        let highest = self.capabilities.filter(|capabilities| capabilities.ipmi15);
+        let highest = highest.map(|capabilities| capabilities.authentication_types);
+        let all = highest.iter().chain(&self.types_below);
+        AuthenticationTypes::from_bits(all.fold(0, |bits, types| bits | types.bits()))
     }
 }
 
 impl Observed {
     /// Each way in, the best first. With a password that was refused once nothing more is tried: BMCs lock users out.
     async fn log_in(&mut self, probe: &mut Probe, config: &AgentConfig, given: &SessionConfig) {
-        let is_user_given = config.is_given("username") || config.is_given("password");
+        // Who has no name may have a password; a name alone would be tried with an empty one.
+        let is_user_given = config.is_given("password");
         if is_user_given && self.asked.may_have_20() {
             self.log_in_by_20(probe, config, given).await;
         }
@@ -267,8 +296,8 @@ impl Observed {
             .min_by_key(|login| (login.is_15(), login.privilege()))
     }
 
-    /// Whether a configuration should name the suite: ipmitool, which the Python agent runs, uses none that the BMC does
-    /// not list, and waits ten seconds for the list.
+    /// Whether a configuration should name the suite: ipmitool, which the Python agent runs, uses none that the BMC
+    /// does not list, and waits ten seconds for the list.
     fn needs_suite(&self, suite: CipherSuite) -> bool {
         let is_listed = self.asked.suites.as_ref().is_ok_and(|suites| suites.contains(&suite.id()));
         !is_listed || !CipherSuite::RECOMMENDED.contains(&suite)

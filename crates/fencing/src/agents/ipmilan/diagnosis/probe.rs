@@ -91,13 +91,14 @@ impl Attempt {
         matches!(self.outcome, Err(Error::SuitesRefused { .. }))
     }
 
-    /// Whether another level may do better. Some BMCs look users up by name and level, and know none at a level that is
-    /// above the user's.
+    /// Whether another level may do better. BMCs offer authentication types for each. Some look users up by name and
+    /// level, and know none at a level that is above the user's.
     pub(super) fn is_level_refused(&self) -> bool {
         let Err(error) = &self.outcome else { return false };
         matches!(
             error,
             Error::PrivilegeRefused { .. }
+                | Error::AuthenticationNotOffered { .. }
                 | Error::LoginRefused {
                     status: RmcpPlusStatus::INVALID_ROLE
                         | RmcpPlusStatus::UNAUTHORIZED_ROLE

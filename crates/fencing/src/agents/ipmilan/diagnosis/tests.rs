@@ -169,6 +169,42 @@ async fn ipmi_15_is_found_with_all_that_makes_it_worse() {
 }
 
 #[tokio::test]
+async fn ipmi_15_without_a_way_to_log_in_is_not_called_open() {
+    let (_, names, _) = found(Config { ipmi15: ipmi15(&[]), ..bmc() }, &OPERATOR).await;
+    assert_eq!(names, ["password_not_long"]);
+}
+
+#[tokio::test]
+async fn commands_of_user_level_without_authentication_are_found() {
+    let open = ipmi15(&[AuthenticationType::Md5]);
+    let ipmi15 = open.map(|has| Ipmi15 { user_level_authentication: false, ..has });
+    let (_, names, _) = found(Config { ipmi15, ..bmc() }, &OPERATOR).await;
+    assert_eq!(names, ["ipmi15_open", "no_user_level_authentication", "password_not_long"]);
+}
+
+#[test]
+fn a_type_that_is_offered_at_a_lower_level_only_is_seen() {
+    let types = |kinds: &[AuthenticationType]| kinds.iter().copied().collect();
+    let mut asked = Asked {
+        address: (Ipv4Addr::LOCALHOST, 623).into(),
+        is_present: true,
+        capabilities: None,
+        types_below: vec![types(&[]), types(&[AuthenticationType::None])],
+        suites: Ok(Vec::new()),
+    };
+    assert!(asked.offers(AuthenticationType::None) && !asked.offers(AuthenticationType::Md5));
+    asked.types_below.clear();
+    assert!(!asked.offers(AuthenticationType::None));
+}
+
+#[tokio::test]
+async fn a_user_without_password_is_not_tried() {
+    let (diagnosis, names, _) = found(bmc(), &[("username", "op")]).await;
+    assert_eq!(names, Vec::<&str>::new());
+    assert!(texts(&diagnosis, "login").is_empty());
+}
+
+#[tokio::test]
 async fn a_bmc_with_ipmi_15_only_is_configured_so() {
     let faults = Faults { refuse_extended_capabilities: true, ..Faults::default() };
     for faults in [Faults::default(), faults] {

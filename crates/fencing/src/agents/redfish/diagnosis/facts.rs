@@ -83,6 +83,12 @@ fn of_login(diagnosis: &mut Diagnosis, login: &Login) {
         let words = resets.iter().take(MOST_SHOWN).map(|word| word.escape_debug().to_string());
         diagnosis.fact("reset types", words.collect::<Vec<_>>().join(", "));
     }
+    if login.system.is_ok() {
+        diagnosis.fact(
+            "privilege",
+            "not checked: a user who may only look can do all that was done here",
+        );
+    }
     if let Ok(system) = &login.system
         && let Ok(state) = system.power_state()
     {

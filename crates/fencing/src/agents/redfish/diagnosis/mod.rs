@@ -47,8 +47,8 @@ struct Login {
 #[derive(Default)]
 struct Service(Option<Client>);
 
-/// Finds out about the BMC of this configuration, until `gone`: then there is no answer, but sessions are closed all the
-/// same.
+/// Finds out about the BMC of this configuration, until `gone`: then there is no answer, but sessions are closed all
+/// the same.
 ///
 /// # Errors
 /// The configuration does not say where the BMC is.
@@ -133,8 +133,9 @@ impl Service {
 }
 
 impl Observed {
-    /// How to check the certificate before the password is sent: as it is configured, or by the fingerprint that was shown,
-    /// if the user trusts it. `None` where the password must not be sent: whoever shows the certificate would have it.
+    /// How to check the certificate before the password is sent: as it is configured, or by the fingerprint that was
+    /// shown, if the user trusts it. `None` where the password must not be sent: whoever shows the certificate would
+    /// have it.
     fn verification(&self, given: &Config, extent: Extent) -> Option<Verification> {
         if !self.speaks_redfish() {
             return None;

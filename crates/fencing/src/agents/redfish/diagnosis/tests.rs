@@ -104,6 +104,8 @@ async fn what_was_found_is_told() {
     assert!(system.contains("'1'") && system.contains("PowerState On"), "{system}");
     assert!(text(&diagnosis, "reset types").contains("ForceOff"));
     assert_eq!(text(&diagnosis, "power state"), "On");
+    // A read-only user looks the same.
+    assert!(text(&diagnosis, "privilege").starts_with("not checked"));
     assert!(parameter(&diagnosis, "ssl_fingerprint").is_some());
     assert_eq!(parameter(&diagnosis, "systems_uri"), None);
     assert_eq!(diagnosis.working.unwrap().secrets, ["password"]);
