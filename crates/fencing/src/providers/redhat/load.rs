@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use zeroize::Zeroizing;
 
-use super::program::{self, Program};
+use super::program::{self, Found, Program};
 use super::{AgentError, answer, metadata};
 use crate::process::Ended;
 use crate::work::Works;
@@ -25,7 +25,7 @@ pub(super) async fn all(
     deadline: Instant,
 ) -> (BTreeMap<String, Arc<Program>>, Loaded) {
     let directories = directories.to_vec();
-    let found = spawn_blocking(move || program::find(&directories)).await.unwrap_or_default();
+    let found = found_by(move || program::find(&directories)).await;
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     let start = |(name, path): (String, PathBuf)| {
         let (turns, works) = (Arc::clone(&turns), works.clone());
@@ -45,6 +45,15 @@ pub(super) async fn all(
         }
     }
     (programs, loaded)
+}
+
+/// A search that breaks off has not found that there are no agents.
+async fn found_by(find: impl FnOnce() -> Found + Send + 'static) -> Found {
+    let broken_off = |_| Found {
+        failures: vec![("the search for programs".to_owned(), Error::BrokenOff)],
+        ..Found::default()
+    };
+    spawn_blocking(find).await.unwrap_or_else(broken_off)
 }
 
 /// Asks a program for its metadata, when it is its turn.
@@ -71,4 +80,16 @@ async fn one(
 fn timed_out(path: &Path) -> Error {
     let who = path.display().to_string();
     Error::TimedOut { who, what: "what it can do is not known" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_search_that_panics_is_a_failure_and_not_an_absence_of_agents() {
+        let found = found_by(|| panic!("a bug")).await;
+        assert!(found.candidates.is_empty());
+        assert!(matches!(found.failures[..], [(_, Error::BrokenOff)]), "{:?}", found.failures);
+    }
 }

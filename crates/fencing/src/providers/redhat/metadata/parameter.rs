@@ -108,7 +108,8 @@ fn text_kind(name: &str) -> Kind {
     let name = name.to_ascii_lowercase().replace('-', "_");
     let is_place = ["_script", "_file", "_path"].iter().any(|end| name.ends_with(end));
     let is_secret = ["passw", "passphrase", "secret"].iter().any(|part| name.contains(part))
-        || ["apikey", "api_key", "community", "hexadecimal_kg", "token"].contains(&&*name);
+        || ["token", "apikey", "api_key", "access_key"].iter().any(|end| name.ends_with(end))
+        || ["community", "hexadecimal_kg"].contains(&&*name);
     if is_secret && !is_place { Kind::Secret } else { Kind::String }
 }
 
