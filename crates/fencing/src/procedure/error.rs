@@ -68,6 +68,8 @@ pub enum FenceError {
 pub enum LastKnown {
     /// This was read.
     State(PowerState),
+    /// The state that was wanted was read once, and has to be read twice.
+    Once(PowerState),
     /// It could not be read.
     Error(DeviceError),
     /// Nothing at all.
@@ -78,6 +80,7 @@ impl fmt::Display for LastKnown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::State(state) => write!(f, "power was still {state}"),
+            Self::Once(state) => write!(f, "power was seen {state} once only,"),
             Self::Error(error) => write!(f, "the last attempt failed ({error})"),
             Self::Nothing => f.write_str("nothing was answered"),
         }

@@ -122,6 +122,7 @@ impl<'a> Switch<'a> {
                         log::info!("{}: power is {}", device.address(), self.target);
                         return Ok((sent, reading));
                     }
+                    self.last = LastKnown::Once(reading.state());
                 }
                 Ok(reading) => {
                     seen = 0;

@@ -251,6 +251,15 @@ async fn readings_that_fail_for_a_while_are_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn off_that_was_seen_once_when_time_was_over_is_told_of() {
+    let mut machine = Machine::new(PowerState::On);
+    let settings = Settings { power_timeout: Some(Duration::ZERO), ..settings() };
+    let error = run(&mut machine, Action::Off, &settings).await.unwrap_err().to_string();
+    let expected = "power was seen OFF once only, 0 s after the command";
+    assert_eq!(error, format!("timed out waiting to power OFF: {expected}"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bmc_that_falls_silent_after_the_command_is_a_failure_that_says_so() {
     let mut machine = Machine::new(PowerState::On);
     machine.readings = [Ok(PowerState::On)].into();
