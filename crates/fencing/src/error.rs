@@ -71,6 +71,9 @@ pub enum Error {
         /// What that means to the caller.
         what: &'static str,
     },
+    /// One of several devices that have to be off together did not stay off.
+    #[error("power was seen OFF, and was ON again before the last device of the level was off")]
+    OnAgain,
     /// The call has ended without an answer: there is a bug, or the runtime was shut down.
     #[error("the call was broken off; the power state is not known")]
     BrokenOff,

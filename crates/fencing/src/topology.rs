@@ -221,7 +221,34 @@ impl Fence {
                 }
             }
         }
+        if command == PowerCommand::Off
+            && let Err(failure) = self.look_again(turn, &successes).await
+        {
+            return Err(DeviceFailure { switched_before: turn.switched(successes), ..failure });
+        }
         Ok(successes)
+    }
+
+    /// A machine with two supplies has lost its power only if the first was off still when the last went off. A device that
+    /// does not answer any more proves nothing: the others may have taken its own power. Only what was seen here is asked
+    /// again, as agents of others may fence without switching power.
+    async fn look_again(
+        &self,
+        turn: &Turn<'_>,
+        successes: &[Success],
+    ) -> Result<(), DeviceFailure> {
+        let devices = turn.level.devices.iter().zip(successes);
+        for (device, success) in devices.take(successes.len().saturating_sub(1)) {
+            if !matches!(success, Success::Observed(_)) {
+                continue;
+            }
+            let remaining = turn.deadline.saturating_duration_since(Instant::now());
+            let state = self.status(device, remaining.min(LOOK_AGAIN)).await;
+            if matches!(state, Ok(PowerState::On)) {
+                return Err(turn.failure(device, Error::OnAgain));
+            }
+        }
+        Ok(())
     }
 
     /// The on part of a reboot by parts. The machine has been fenced; whatever happens here does not change that.
@@ -251,6 +278,9 @@ impl Fence {
         })
     }
 }
+
+/// How long a device that was seen off may take to say so once more.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// A level whose turn it is.
 struct Turn<'a> {

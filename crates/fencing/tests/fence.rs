@@ -292,6 +292,23 @@ async fn one_of_two_supplies_that_stays_on_is_no_success() {
 }
 
 #[tokio::test]
+async fn a_supply_that_comes_back_before_the_other_is_off_is_no_success() {
+    let (fence, a) = (native().await, bmc().await);
+    let user = User::administrator("admin", "secret").unwrap();
+    let slow = Config { power_delay: Duration::from_secs(1), ..Config::new(vec![user]) };
+    let b = Server::start("127.0.0.1:0".parse().unwrap(), slow).await.unwrap();
+    let both = Topology::first(Level::of(ipmi(&fence, &a)).and(ipmi(&fence, &b)));
+    let coming_back = async {
+        b.event(0).await.unwrap();
+        a.set_power(Power::On);
+    };
+    let off = fence.command_by(&both, PowerCommand::Off, Duration::from_secs(30));
+    let error = tokio::join!(off, coming_back).0.unwrap_err().to_string();
+    assert!(error.contains("ON again before the last device"), "{error}");
+    assert_eq!((a.power(), b.power()), (Power::On, Power::Off));
+}
+
+#[tokio::test]
 async fn nothing_of_a_level_is_switched_when_one_of_its_configurations_is_wrong() {
     let (fence, a, b) = (native().await, bmc().await, bmc().await);
     let wrong = set(ipmi(&fence, &b), &[("cipher", "99")]);
