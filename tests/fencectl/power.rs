@@ -150,6 +150,10 @@ fn what_cannot_succeed_is_refused_before_anything_is_done() {
         (vec!["power", "off", &both, "-y", "--set", "action=on"], "action is what the hosts and"),
         (vec!["power", "off", &both, "-y", "--set", "ip=10.0.0.1"], "ip is what the hosts and"),
         (
+            vec!["power", "off", &both, "-y", "--set", "plug=10.0.0.1", "--set", "port_as_ip=1"],
+            "port_as_ip is what the hosts and",
+        ),
+        (
             vec!["power", "off", &both, "-y", "--agent", "fence_nothing"],
             "there is no agent 'fence_nothing'",
         ),

@@ -47,7 +47,7 @@ pub(crate) enum Failure {
     MisplacedSecret { origin: Origin, parameter: String, advice: &'static str },
     #[error("{origin}: '{parameter}' is no secret: it belongs into the inventory")]
     NoSecret { origin: Origin, parameter: String },
-    #[error("--set: {parameter} is what the hosts and the command say")]
+    #[error("{parameter} is what the hosts and the command say, and not to be set")]
     NotToBeSet { parameter: String },
     #[error("{host}: {agent} has neither an address nor a plug; run it without hosts")]
     NoAddress { host: String, agent: String },

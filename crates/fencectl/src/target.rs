@@ -8,7 +8,7 @@ use fencing::{Action, Agent, AgentConfig, Fence, Kind, Parameter, Topology};
 use crate::devices;
 use crate::failure::Failure;
 use crate::hosts::split_port;
-use crate::inventory::{Given, Inventory, InventoryError, Known, Origin, Tier};
+use crate::inventory::{Given, Inventory, InventoryError, Known, Origin, Tier, by_weight};
 
 /// The agent where neither the command line nor the inventory names one.
 pub(crate) const DEFAULT_AGENT: &str = "fence_ipmilan";
@@ -137,7 +137,7 @@ impl Resolver<'_> {
         let mut config = AgentConfig::new(Arc::clone(agent));
         let mut set_by: HashMap<&str, &Given> = HashMap::new();
         let Wishes { fallback, given: wished, .. } = self.wishes;
-        for given in fallback.iter().chain(known.given.iter().copied()).chain(wished) {
+        for given in fallback.iter().chain(known.given.iter().copied()).chain(by_weight(wished)) {
             let Some(parameter) = parameter_for(given, agent) else { continue };
             check_contradiction(host, set_by.insert(&parameter.name, given), given)?;
             config
@@ -260,6 +260,10 @@ fn set_address(
             agent: agent.name.to_string(),
         })?;
         return config.set(&plug.name, host).map_err(failed);
+    }
+    if config.is_set("port_as_ip") {
+        // All hosts would be the one machine that the plug names.
+        return Err(Failure::NotToBeSet { parameter: "port_as_ip".to_owned() });
     }
     let (ip, port) = split_port(address.unwrap_or(host))?;
     config.set("ip", ip).map_err(failed)?;

@@ -197,16 +197,19 @@ fn done(
         return failed(remark.to_string());
     }
     let text = success.devices.last().map(Success::to_string).unwrap_or_default();
-    Ok(match command {
+    let is_seen = success.devices.iter().all(|device| matches!(device, Success::Observed(_)));
+    let (text, state) = match command {
         // Devices that cut a machine off say nothing of its power, and a reboot does not let it in again.
-        _ if is_cut_off => Found::Done { text, state: None },
-        PowerCommand::On => Found::Done { text, state: Some(PowerState::On) },
-        PowerCommand::Off => Found::Done { text, state: Some(PowerState::Off) },
-        PowerCommand::Diag => Found::Done { text, state: None },
-        PowerCommand::Reboot => {
-            Found::Done { text: "rebooted".to_owned(), state: Some(PowerState::On) }
-        }
-    })
+        _ if is_cut_off => (text, None),
+        // What nobody here has seen is no power state, whatever an agent says.
+        PowerCommand::Reboot if !is_seen => ("rebooted, as the agent says".to_owned(), None),
+        _ if !is_seen => (text, None),
+        PowerCommand::On => (text, Some(PowerState::On)),
+        PowerCommand::Off => (text, Some(PowerState::Off)),
+        PowerCommand::Diag => (text, None),
+        PowerCommand::Reboot => ("rebooted".to_owned(), Some(PowerState::On)),
+    };
+    Ok(Found::Done { text, state })
 }
 
 /// That nothing but an acknowledgement proves it, which the user has chosen to accept.
@@ -268,37 +271,51 @@ fn remarks(failures: Vec<DeviceFailure>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use fencing::procedure::Done;
+
     use super::*;
 
     fn reported(command: PowerCommand) -> TopologySuccess {
-        let devices = vec![Success::Reported(command)];
+        of(Success::Reported(command))
+    }
+
+    /// Something that was observed; what it was, makes no difference here.
+    fn observed() -> TopologySuccess {
+        of(Success::Observed(Done::DiagAcknowledged))
+    }
+
+    fn of(success: Success) -> TopologySuccess {
+        let devices = vec![success];
         TopologySuccess { level: 1, devices, not_on_again: Vec::new(), before: Vec::new() }
     }
 
-    fn state(
+    fn found(
         success: &TopologySuccess,
         command: PowerCommand,
         cut_off: bool,
-    ) -> Option<PowerState> {
+    ) -> (String, Option<PowerState>) {
         match done(success, command, cut_off) {
-            Ok(Found::Done { state, .. }) => state,
+            Ok(Found::Done { text, state }) => (text, state),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn a_machine_is_said_to_be_on_only_where_somebody_switched_it_on() {
-        let on = Some(PowerState::On);
-        assert_eq!(state(&reported(PowerCommand::On), PowerCommand::On, false), on);
-        assert_eq!(state(&reported(PowerCommand::Reboot), PowerCommand::Reboot, false), on);
+    fn a_power_state_is_what_was_seen_and_not_what_an_agent_says() {
+        use PowerCommand::{Diag, Off, On, Reboot};
+        for (command, state) in [
+            (On, Some(PowerState::On)),
+            (Off, Some(PowerState::Off)),
+            (Reboot, Some(PowerState::On)),
+            (Diag, None),
+        ] {
+            assert_eq!(found(&observed(), command, false).1, state);
+            assert_eq!(found(&observed(), command, true).1, None);
+            let (text, state) = found(&reported(command), command, false);
+            assert!(text.ends_with(", as the agent says") && state.is_none(), "{text}, {state:?}");
+        }
         // Made of off and on: the successes are those of off.
-        assert_eq!(state(&reported(PowerCommand::Off), PowerCommand::Reboot, false), on);
-        assert_eq!(state(&reported(PowerCommand::Off), PowerCommand::Reboot, true), None);
-        assert_eq!(
-            state(&reported(PowerCommand::Off), PowerCommand::Off, false),
-            Some(PowerState::Off)
-        );
-        assert_eq!(state(&reported(PowerCommand::Off), PowerCommand::Off, true), None);
-        assert_eq!(state(&reported(PowerCommand::Diag), PowerCommand::Diag, false), None);
+        assert_eq!(found(&reported(Off), Reboot, false).0, "rebooted, as the agent says");
+        assert_eq!(found(&reported(Off), Reboot, true).0, "off, as the agent says");
     }
 }

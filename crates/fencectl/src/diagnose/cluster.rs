@@ -2,6 +2,8 @@
 
 use fencing::diagnosis::{Diagnosis, Working};
 
+use crate::show::printable;
+
 /// The commands for one node, ready to be given to a shell. Secrets are placeholders in them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lines {
@@ -83,10 +85,10 @@ fn device_name(node: &str, agent: &str) -> String {
     format!("fence-{node}-{}", agent.trim_start_matches("fence_"))
 }
 
-/// What does not fit on a line is not put there in another way.
+/// What does not fit on a line, or would be shown in another way, is not put there.
 fn is_one_line(node: &str, working: &Working) -> bool {
     let values = working.parameters.iter().map(|(_, value)| value.as_str());
-    !values.chain([node]).any(|value| value.contains(char::is_control))
+    values.chain([node]).all(|value| printable(value) == value)
 }
 
 /// A word as a POSIX shell takes it for one.
@@ -206,6 +208,14 @@ mod tests {
         assert!(output.status.success(), "{script}: {output:?}");
         let words = String::from_utf8(output.stdout).unwrap();
         words.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_would_be_shown_in_another_way_is_not_configured() {
+        for node in ["a\u{202e}b", "a\nb", "a\u{301}"] {
+            let only = diagnosis("fence_redfish", &[("ip", "h")]);
+            assert_eq!(Lines::of(node, &[only]), Lines::default(), "{node:?}");
+        }
     }
 
     #[test]

@@ -152,7 +152,7 @@ impl Inventory {
             agents: last(host, &sections, "agent", |section| section.agents.as_deref())?,
             provider: last(host, &sections, "provider", |section| section.provider.as_deref())?,
             address: last(host, &sections, "address", |section| section.address.as_deref())?,
-            given: sections.iter().flat_map(|(_, section)| &section.given).collect(),
+            given: sections.iter().flat_map(|(_, section)| by_weight(&section.given)).collect(),
         })
     }
 
@@ -169,6 +169,12 @@ impl Inventory {
         sections.extend(self.hosts.get(host).map(|section| (None, section)));
         sections
     }
+}
+
+/// What is meant for one agent counts more than what is meant for all, wherever it stands, and so comes later.
+pub(crate) fn by_weight(given: &[Given]) -> impl Iterator<Item = &Given> {
+    let of = |is_for_one| given.iter().filter(move |given| given.only_for.is_some() == is_for_one);
+    of(false).chain(of(true))
 }
 
 /// What the last of the sections says that says something. Groups have no order, so they must not contradict each other.
@@ -283,6 +289,20 @@ mod tests {
     fn values<'a>(known: &Known<'a>, parameter: &str) -> Vec<&'a str> {
         let given = known.given.iter().filter(|given| given.parameter == parameter);
         given.map(|given| given.value.expose()).collect()
+    }
+
+    /// Not only where it happens to come later in the alphabet: the password of one service would be sent to the other.
+    #[test]
+    fn what_is_meant_for_one_agent_counts_more_than_what_is_meant_for_all() {
+        let inventory = load(
+            "secrets = 'secrets.toml'\n[hosts.a]\nipport = 623\nfence_redfish = { ipport = 443 }",
+            "[hosts.a]\nfence_redfish = { password = 'one' }\npassword = 'all'",
+            0o600,
+        );
+        let inventory = inventory.unwrap();
+        let known = inventory.know("a").unwrap();
+        assert_eq!(values(&known, "ipport"), ["623", "443"]);
+        assert_eq!(values(&known, "password"), ["all", "one"]);
     }
 
     #[test]
