@@ -132,3 +132,10 @@ fn a_host_that_hangs_is_given_up_after_the_timeout() {
     assert!(run.took.as_secs() < 20, "{run:#?}");
     assert_eq!(bmcs.sessions(1), (1, 1), "its session is closed");
 }
+
+#[test]
+fn agents_that_are_no_programs_need_no_place_to_write_to() {
+    let bmcs = Bmcs::start(1);
+    let run = logged_in(&["status", &bmcs.host(1)]).environment("TMPDIR", "/nonexistent").run();
+    assert_eq!(run.code, Some(0), "{run:#?}");
+}

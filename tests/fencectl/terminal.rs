@@ -1,5 +1,7 @@
 //! What a person sees on a terminal, and what Ctrl-C does.
 
+use std::io::Read;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{fencectl, logged_in};
@@ -173,4 +175,39 @@ fn a_password_is_asked_for_and_not_shown() {
     assert_eq!(code, 0, "{screen:?}");
     assert!(!screen.contains("secret"), "{screen:?}");
     assert_eq!((bmcs.sessions(1), bmcs.sessions(2)), ((1, 1), (1, 1)));
+}
+
+#[test]
+fn nohup_is_kept() {
+    let bmcs = delayed(1, SLOW);
+    let agent = logged_in(&["power", "off", &bmcs.host(1)]).through("nohup", &[]);
+    let running = agent.start();
+    while bmcs.commands(1).is_empty() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    running.signal("HUP");
+    let run = running.finish();
+    assert_eq!((run.code, bmcs.on()), (Some(0), vec![false]), "{run:#?}");
+}
+
+/// The first signal ends the work, and those after it the program, though nobody reads what it has to say.
+#[test]
+fn signals_end_it_though_it_cannot_print() {
+    let hosts = "127.0.0.1:[1-1000]";
+    let mut command =
+        logged_in(&["status", hosts, "--json", "--timeout", "1", "-j", "100"]).command();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        let is_late = Instant::now() > deadline;
+        let signal = if is_late { "KILL" } else { "TERM" };
+        Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!(status.code(), Some(1), "{status}");
 }

@@ -24,13 +24,17 @@ mod work;
 use std::io::Write as _;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::process::ExitCode;
+use std::time::Duration;
 use std::{env, io};
 
 use clap::{CommandFactory as _, Parser as _};
 use tokio::runtime::Runtime;
 
-use crate::cli::{Arguments, Command};
+use crate::cli::{Arguments, Command, Screen};
 use crate::failure::Failure;
+
+/// How long what is under way still may take to be broken off in the end.
+const ENDING: Duration = Duration::from_secs(1);
 
 /// Runs the program: the whole `main` of it.
 #[must_use]
@@ -73,6 +77,13 @@ fn explain(error: &clap::Error) -> ExitCode {
 
 fn execute(Arguments { command, screen }: Arguments) -> Result<ExitCode, Failure> {
     let runtime = Runtime::new().map_err(Failure::Runtime)?;
+    let result = execute_on(&runtime, command, screen);
+    // The look-up of a name cannot be broken off, and may take a minute that nobody waits for any more.
+    runtime.shutdown_timeout(ENDING);
+    result
+}
+
+fn execute_on(runtime: &Runtime, command: Command, screen: Screen) -> Result<ExitCode, Failure> {
     match command {
         Command::Agents(options) => runtime.block_on(agents::run(options, screen.verbose)),
         Command::Status(options) => runtime.block_on(power::status(options)),
