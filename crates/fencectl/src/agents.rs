@@ -7,7 +7,7 @@ use fencing::{Agent, AgentAction, Fence, Kind, LoadFailure, Parameter, Plug, Unf
 use serde::Serialize;
 
 use crate::cli::Agents;
-use crate::devices::{self, Loaded, Wanted};
+use crate::devices::{self, Wanted};
 use crate::failure::Failure;
 use crate::show::table::{self, Cell};
 use crate::show::{self, HEADING, printable};
@@ -20,7 +20,7 @@ pub(crate) async fn run(options: Agents, verbose: u8) -> Result<ExitCode, Failur
         (Some(provider), None) if provider == NATIVE => Wanted::by([], []),
         (_, None) => Wanted::All,
     };
-    let Loaded { fence, failures, .. } = devices::load(wanted).await?;
+    let (fence, failures) = devices::load(wanted).await?;
     let text = match &options.name {
         Some(name) => describe(&options, find(&fence, &options, name)?),
         None => list(&options, &fence)?,

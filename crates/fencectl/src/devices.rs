@@ -1,24 +1,17 @@
 //! The providers of fence agents, and which agents of theirs are needed.
 
 use std::collections::BTreeSet;
-use std::io;
-use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fencing::agents::NATIVE;
 use fencing::providers::{Native, Redhat};
 use fencing::{Agent, Error, Fence, LoadFailure};
-use tempfile::TempDir;
 
 use crate::failure::Failure;
 
 /// The name of the provider of the `fence_*` programs that are installed.
 pub(crate) const REDHAT: &str = "redhat";
-
-/// Where they are.
-const PROGRAMS: &str = "/usr/sbin";
 
 /// How long the agents may take to load: a hundred programs in Python are asked what they are.
 const LOADING: Duration = Duration::from_secs(60);
@@ -46,50 +39,26 @@ impl Wanted {
     }
 }
 
-/// The providers with their agents.
-pub(crate) struct Loaded {
-    pub(crate) fence: Fence,
-    /// What did not load, though all agents were wanted.
-    pub(crate) failures: Vec<LoadFailure>,
-    /// Has to be there as long as the programs in it may be run.
-    _programs: Option<TempDir>,
-}
-
-/// Loads what is wanted.
-pub(crate) async fn load(wanted: Wanted) -> Result<Loaded, Failure> {
+/// Loads what is wanted: the providers with their agents, and what did not load, though all agents were wanted.
+pub(crate) async fn load(wanted: Wanted) -> Result<(Fence, Vec<LoadFailure>), Failure> {
     let mut fence = Fence::new();
     fence.register(NATIVE, Native::new())?;
-    let (redhat, programs) = match &wanted {
-        // The agents of this program need no place to write to: a disk may be full.
-        Wanted::Programs(names) if names.is_empty() => (Redhat::in_directories([""; 0]), None),
-        Wanted::Programs(names) => {
-            let folder = folder_of(names).map_err(Failure::Programs)?;
-            (Redhat::in_directories([folder.path()]), Some(folder))
-        }
-        Wanted::All => (Redhat::in_directories([PROGRAMS]), None),
-    };
-    fence.register(REDHAT, redhat)?;
+    fence.register(
+        REDHAT,
+        match &wanted {
+            Wanted::Programs(names) => Redhat::new().only(names),
+            Wanted::All => Redhat::new(),
+        },
+    )?;
     let failures = fence.load_agents(LOADING).await;
     match failures.into_iter() {
         // Whoever asks for certain agents cannot do without them.
         mut failures if wanted != Wanted::All => failures.next().map_or_else(
-            || Ok(Loaded { fence, failures: Vec::new(), _programs: programs }),
+            || Ok((fence, Vec::new())),
             |failure| Err(Failure::Load(Box::new(failure))),
         ),
-        failures => Ok(Loaded { fence, failures: failures.collect(), _programs: programs }),
+        failures => Ok((fence, failures.collect())),
     }
-}
-
-/// A folder with nothing but these programs: to ask a hundred of them what they are, for the sake of one, takes seconds.
-fn folder_of(names: &BTreeSet<String>) -> io::Result<TempDir> {
-    let folder = tempfile::tempdir()?;
-    for name in names.iter().filter(|name| name.starts_with("fence_") && !name.contains('/')) {
-        let program = Path::new(PROGRAMS).join(name);
-        if program.exists() {
-            symlink(program, folder.path().join(name))?;
-        }
-    }
-    Ok(folder)
 }
 
 /// The agent of this name, native if there is one.
@@ -120,12 +89,5 @@ mod tests {
         assert_eq!(Wanted::by(["fence_ipmilan", "fence_apc"], []), programs(&["fence_apc"]));
         assert_eq!(Wanted::by(["fence_ipmilan"], ["native"]), programs(&[]));
         assert_eq!(Wanted::by(["fence_ipmilan"], ["redhat"]), programs(&["fence_ipmilan"]));
-    }
-
-    #[test]
-    fn names_lead_nowhere_else() {
-        let names = ["../bin/sh", "fence_/../../bin/sh", "sh"].map(str::to_owned);
-        let folder = folder_of(&names.into()).unwrap();
-        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
     }
 }

@@ -29,8 +29,6 @@ pub(crate) enum Failure {
     Fencing(#[from] Error),
     #[error(transparent)]
     Load(Box<LoadFailure>),
-    #[error("cannot gather the agents: {0}")]
-    Programs(#[source] io::Error),
     #[error("there is no agent '{}'; fencectl agents lists them", .0.escape_debug())]
     NoAgent(String),
     #[error("{host}: {source}")]

@@ -12,7 +12,7 @@ use fencing::{Action, Fence, Secret};
 use crate::cli::{Consent, Devices, Hosts, Power, Run, Status, Switch, Work};
 use crate::confirm::{Act, confirm};
 use crate::credentials;
-use crate::devices::{self, Loaded, Wanted};
+use crate::devices::{self, Wanted};
 use crate::failure::Failure;
 use crate::hosts::HostList;
 use crate::inventory::{Given, Inventory, Origin};
@@ -68,11 +68,11 @@ pub(crate) async fn run(options: Run) -> Result<ExitCode, Failure> {
 }
 
 async fn execute(order: Order) -> Result<ExitCode, Failure> {
-    let (loaded, targets) = prepare(&order).await?;
+    let (fence, targets) = prepare(&order).await?;
     let hosts: Vec<&str> = targets.iter().map(|target| target.host.as_str()).collect();
     confirm(order.act, &hosts, order.consent.yes)?;
     let plan = Plan {
-        loaded: Arc::new(loaded),
+        fence: Arc::new(fence),
         action: order.act.action,
         timeout: Duration::from_secs(order.work.timeout),
         jobs: order.work.jobs.into(),
@@ -81,22 +81,21 @@ async fn execute(order: Order) -> Result<ExitCode, Failure> {
 }
 
 /// Everything that can be wrong without a device being asked is found here, before anything is done.
-async fn prepare(order: &Order) -> Result<(Loaded, Vec<Target>), Failure> {
+async fn prepare(order: &Order) -> Result<(Fence, Vec<Target>), Failure> {
     let inventory = Inventory::load(order.devices.inventory.as_deref())?;
     let hosts = hosts(&order.hosts, &inventory)?;
     let mut wishes = wishes(&order.devices, order.agents.clone(), !hosts.is_empty())?;
-    let loaded = load(&wishes, &inventory).await?;
-    let fence = &loaded.fence;
-    let mut targets = resolve(order, &hosts, fence, &inventory, &wishes)?;
+    let fence = load(&wishes, &inventory).await?;
+    let mut targets = resolve(order, &hosts, &fence, &inventory, &wishes)?;
     if let Some(target) = targets.iter().find(|target| target.lacks_password()) {
         wishes.fallback.push(credentials::ask(&target.host)?);
-        targets = resolve(order, &hosts, fence, &inventory, &wishes)?;
+        targets = resolve(order, &hosts, &fence, &inventory, &wishes)?;
     }
     if order.act.is_cycle {
         targets = cycle_of(targets)?;
     }
-    targets.iter().try_for_each(|target| target.verify(fence, order.act.action))?;
-    Ok((loaded, targets))
+    targets.iter().try_for_each(|target| target.verify(&fence, order.act.action))?;
+    Ok((fence, targets))
 }
 
 fn hosts(options: &Hosts, inventory: &Inventory) -> Result<Vec<String>, Failure> {
@@ -166,10 +165,11 @@ fn setting(text: &str, has_hosts: bool) -> Result<Given, Failure> {
 }
 
 /// The agents that are needed.
-pub(crate) async fn load(wishes: &Wishes, inventory: &Inventory) -> Result<Loaded, Failure> {
+pub(crate) async fn load(wishes: &Wishes, inventory: &Inventory) -> Result<Fence, Failure> {
     let agents = wishes.agents.iter().map(String::as_str).chain(inventory.agents());
     let providers = wishes.provider.as_deref().into_iter().chain(inventory.providers());
-    devices::load(Wanted::by(agents.chain([DEFAULT_AGENT]), providers)).await
+    let (fence, _) = devices::load(Wanted::by(agents.chain([DEFAULT_AGENT]), providers)).await?;
+    Ok(fence)
 }
 
 fn resolve(
@@ -214,7 +214,7 @@ async fn carry_out(plan: &Plan, targets: Vec<Target>, options: &Work) -> Result<
     if reports.len() > 1 {
         show::complain(&show::summary(&reports));
     }
-    finish(&plan.loaded.fence, &mut signals).await;
+    finish(&plan.fence, &mut signals).await;
     printed?;
     let is_success = reports.iter().all(Report::is_success);
     Ok(if is_success { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -6,20 +6,19 @@ use std::time::Duration;
 
 use fencing::procedure::Remark;
 use fencing::{
-    Action, DeviceFailure, Outcome, Port, PowerCommand, PowerState, Success, TopologyError,
+    Action, DeviceFailure, Fence, Outcome, Port, PowerCommand, PowerState, Success, TopologyError,
     TopologyStatus, TopologySuccess,
 };
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use crate::devices::Loaded;
 use crate::signals::Signals;
 use crate::target::Target;
 
 /// What is done with each host.
 #[derive(Clone)]
 pub(crate) struct Plan {
-    pub(crate) loaded: Arc<Loaded>,
+    pub(crate) fence: Arc<Fence>,
     pub(crate) action: Action,
     /// For one host, with all the ways to it.
     pub(crate) timeout: Duration,
@@ -155,7 +154,7 @@ async fn report(plan: &Plan, target: Target) -> Report {
 }
 
 async fn status(plan: &Plan, target: Target) -> Report {
-    match plan.loaded.fence.status_by(&target.topology, plan.timeout).await {
+    match plan.fence.status_by(&target.topology, plan.timeout).await {
         Ok(TopologyStatus { level, state, before }) => Report {
             result: match state {
                 PowerState::Unknown => {
@@ -172,7 +171,7 @@ async fn status(plan: &Plan, target: Target) -> Report {
 }
 
 async fn command(plan: &Plan, target: Target, command: PowerCommand) -> Report {
-    match plan.loaded.fence.command_by(&target.topology, command, plan.timeout).await {
+    match plan.fence.command_by(&target.topology, command, plan.timeout).await {
         Ok(success) => Report {
             agent: agent_of(&target, success.level),
             result: done(&success, command, target.is_cut_off(success.level)),
@@ -228,7 +227,7 @@ async fn other(plan: &Plan, target: Target) -> Report {
     let Some(config) = target.configs().next().cloned() else {
         return Report::undone(target.host, Undone::NotStarted);
     };
-    let result = match plan.loaded.fence.run(&config, Some(plan.action), plan.timeout).await {
+    let result = match plan.fence.run(&config, Some(plan.action), plan.timeout).await {
         Ok(Outcome::Monitored) => Ok(Found::Answers),
         Ok(Outcome::Ports(ports)) => Ok(Found::Ports(ports)),
         Ok(Outcome::Status(state)) => Ok(Found::Power(state)),

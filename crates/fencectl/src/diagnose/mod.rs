@@ -15,7 +15,6 @@ use tokio::time::Instant;
 
 use crate::cli::Devices;
 use crate::credentials;
-use crate::devices::Loaded;
 use crate::failure::Failure;
 use crate::hosts::split_port;
 use crate::inventory::Inventory;
@@ -127,7 +126,7 @@ async fn prepare(options: &Options) -> Result<Target, Failure> {
         None => [IPMI, REDFISH].map(str::to_owned).to_vec(),
     };
     let mut wishes = wishes(devices, agents, true)?;
-    let Loaded { fence, .. } = load(&wishes, &inventory).await?;
+    let fence = load(&wishes, &inventory).await?;
     Resolver { fence: &fence, inventory: &inventory, wishes: &wishes }.check_given()?;
     wishes.provider = Some(NATIVE.to_owned());
     let resolve = |wishes: &Wishes| {

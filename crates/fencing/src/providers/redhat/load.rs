@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use zeroize::Zeroizing;
 
-use super::program::{self, Found, Program};
+use super::program::{self, Found, Program, Search};
 use super::{AgentError, answer, metadata};
 use crate::process::Ended;
 use crate::work::Works;
@@ -20,12 +20,12 @@ pub(super) const AT_ONCE: usize = 16;
 
 /// The programs by name, and their agents.
 pub(super) async fn all(
-    directories: &[PathBuf],
+    search: &Search,
     works: &Works,
     deadline: Instant,
 ) -> (BTreeMap<String, Arc<Program>>, Loaded) {
-    let directories = directories.to_vec();
-    let found = found_by(move || program::find(&directories)).await;
+    let search = search.clone();
+    let found = found_by(move || search.find()).await;
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     let start = |(name, path): (String, PathBuf)| {
         let (turns, works) = (Arc::clone(&turns), works.clone());

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirEntry};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -48,32 +48,45 @@ pub(super) struct Found {
     pub(super) failures: Vec<(String, Error)>,
 }
 
-/// Looks for agents. Of several with the same name the first counts.
-pub(super) fn find(directories: &[PathBuf]) -> Found {
-    let mut found = Found::default();
-    for directory in directories {
-        let added = fs::read_dir(directory)
-            .and_then(|mut entries| entries.try_for_each(|entry| found.add(&entry?)));
-        if let Err(error) = added {
-            let name = directory.display().to_string();
-            found.failures.push((name, AgentError::Directory(error).into()));
-        }
-    }
-    found.candidates.retain(|name, path| {
-        let is_program = is_executable(path);
-        if !is_program {
-            found.failures.push((name.clone(), AgentError::NotExecutable.into()));
-        }
-        is_program
-    });
-    found
+/// Where agents are looked for.
+#[derive(Clone, Debug)]
+pub(super) struct Search {
+    pub(super) directories: Vec<PathBuf>,
+    /// Their names, where not all are wanted.
+    pub(super) only: Option<BTreeSet<String>>,
 }
 
-impl Found {
-    fn add(&mut self, entry: &DirEntry) -> io::Result<()> {
+impl Search {
+    /// Looks for agents. Of several with the same name the first counts.
+    pub(super) fn find(&self) -> Found {
+        let mut found = Found::default();
+        if self.only.as_ref().is_some_and(BTreeSet::is_empty) {
+            return found;
+        }
+        for directory in &self.directories {
+            let added = fs::read_dir(directory).and_then(|mut entries| {
+                entries.try_for_each(|entry| self.add(&mut found, &entry?))
+            });
+            if let Err(error) = added {
+                let name = directory.display().to_string();
+                found.failures.push((name, AgentError::Directory(error).into()));
+            }
+        }
+        found.candidates.retain(|name, path| {
+            let is_program = is_executable(path);
+            if !is_program {
+                found.failures.push((name.clone(), AgentError::NotExecutable.into()));
+            }
+            is_program
+        });
+        found
+    }
+
+    fn add(&self, found: &mut Found, entry: &DirEntry) -> io::Result<()> {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with("fence_") {
-            self.candidates.entry(name).or_insert_with(|| entry.path());
+        let is_wanted = self.only.as_ref().is_none_or(|only| only.contains(&name));
+        if name.starts_with("fence_") && is_wanted {
+            found.candidates.entry(name).or_insert_with(|| entry.path());
         }
         Ok(())
     }

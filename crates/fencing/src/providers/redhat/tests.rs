@@ -137,6 +137,23 @@ async fn of_agents_with_the_same_name_the_first_counts() {
 }
 
 #[tokio::test]
+async fn only_the_named_agents_are_asked_what_they_are() {
+    let agents = Agents::new()
+        .agent("fence_wanted", "")
+        .program("fence_unwanted", "#!/bin/sh\ntouch \"$(dirname \"$0\")/asked\"");
+    let names = ["fence_wanted", "fence_missing", "../bin/sh"];
+    let mut fence = Fence::new();
+    fence.register("redhat", Redhat::in_directories([agents.path()]).only(names)).unwrap();
+    let failures = fence.load_agents(LONG).await;
+    assert!(failures.is_empty(), "{failures:?}");
+    assert!(fence.agents().map(|agent| &*agent.name).eq(["fence_wanted"]));
+    assert!(!agents.path().join("asked").exists());
+
+    let nowhere = Redhat::in_directories(["/no/such/place"]).only([""; 0]);
+    assert!(nowhere.load_agents(Instant::now() + LONG).await.failures.is_empty());
+}
+
+#[tokio::test]
 async fn each_agent_that_does_not_load_is_told_with_the_reason() {
     let megabyte = "head -c 1048577 /dev/zero | tr '\\0' x";
     let agents = Agents::new()
