@@ -40,6 +40,15 @@ fn anything_but_yes_switches_nothing() {
 }
 
 #[test]
+fn what_is_typed_before_the_question_is_no_answer() {
+    let bmcs = Bmcs::start(2);
+    let mut terminal = terminal(&["power", "off", &bmcs.hosts("1-2")]);
+    terminal.type_line("yes").wait_for("go on: ").type_line("no");
+    let (code, screen) = terminal.end();
+    assert_eq!((code, bmcs.on()), (1, vec![true, true]), "{screen:?}");
+}
+
+#[test]
 fn yes_switches_them_all() {
     let bmcs = Bmcs::start(3);
     let mut terminal = terminal(&["power", "off", &bmcs.hosts("1-3")]);

@@ -21,7 +21,7 @@ Hosts:
 
 /// Shows and switches the power of machines, one or many at once, through their BMCs and other fence devices.
 ///
-/// A success is told only where the machine was seen off (or on) after the command.
+/// A success is told only where the machine was seen off (or on); or, by the programs of others, where they say so.
 #[derive(Parser)]
 #[command(name = "fencectl", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {

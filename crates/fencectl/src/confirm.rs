@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
 
 use fencing::Action;
+use rustix::termios::{QueueSelector, tcflush};
 
 use crate::failure::Failure;
 use crate::show::printable;
@@ -19,6 +20,8 @@ pub(crate) fn confirm(what: Act, hosts: &[&str], yes: bool) -> Result<(), Failur
     if !io::stdin().is_terminal() {
         return Err(Failure::NobodyToAsk { what: verb.doing, count: hosts.len() });
     }
+    // What was typed before the question is no answer to it.
+    let _ = tcflush(io::stdin(), QueueSelector::IFlush);
     let _ = write!(io::stderr(), "{}", question(verb.does, hosts));
     let mut answer = String::new();
     // What cannot be read is no yes.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use fencing::{Action, Agent, AgentConfig, Fence, Kind, Parameter, Topology};
+use fencing::{Action, Agent, AgentConfig, Fence, Kind, Parameter, PowerCommand, Topology};
 
 use crate::devices;
 use crate::failure::Failure;
@@ -295,9 +295,12 @@ impl Target {
 
     /// Checks each way, as far as that can be done without the device.
     pub(crate) fn verify(&self, fence: &Fence, action: Action) -> Result<(), Failure> {
+        let failed = |source| Failure::Host { host: self.host.clone(), source };
+        if let Some(command) = PowerCommand::of(action) {
+            return fence.verify_by(&self.topology, command).map_err(failed);
+        }
         for config in self.configs() {
-            let verified = fence.verify(config, Some(action));
-            verified.map_err(|source| Failure::Host { host: self.host.clone(), source })?;
+            fence.verify(config, Some(action)).map_err(failed)?;
         }
         Ok(())
     }

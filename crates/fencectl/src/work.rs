@@ -141,13 +141,10 @@ impl<'a> Work<'a> {
 
 async fn report(plan: &Plan, target: Target) -> Report {
     let begin = Instant::now();
-    let mut report = match plan.action {
-        Action::Status => status(plan, target).await,
-        Action::On => command(plan, target, PowerCommand::On).await,
-        Action::Off => command(plan, target, PowerCommand::Off).await,
-        Action::Reboot => command(plan, target, PowerCommand::Reboot).await,
-        Action::Diag => command(plan, target, PowerCommand::Diag).await,
-        Action::Monitor | Action::List | Action::ListStatus => other(plan, target).await,
+    let mut report = match (PowerCommand::of(plan.action), plan.action) {
+        (Some(switch), _) => command(plan, target, switch).await,
+        (None, Action::Status) => status(plan, target).await,
+        (None, _) => other(plan, target).await,
     };
     report.took = Some(begin.elapsed());
     report

@@ -79,6 +79,20 @@ pub enum PowerCommand {
     Diag,
 }
 
+impl PowerCommand {
+    /// The command that an action is, if it changes something.
+    #[must_use]
+    pub fn of(action: Action) -> Option<Self> {
+        match action {
+            Action::On => Some(Self::On),
+            Action::Off => Some(Self::Off),
+            Action::Reboot => Some(Self::Reboot),
+            Action::Diag => Some(Self::Diag),
+            Action::Status | Action::Monitor | Action::List | Action::ListStatus => None,
+        }
+    }
+}
+
 impl From<PowerCommand> for Action {
     fn from(command: PowerCommand) -> Self {
         match command {

@@ -127,6 +127,14 @@ impl Level {
         &self.devices
     }
 
+    /// The command, or what comes first of a reboot by parts.
+    fn off_part(&self, command: PowerCommand) -> PowerCommand {
+        match command {
+            PowerCommand::Reboot if self.is_rebooted_by_parts() => PowerCommand::Off,
+            other => other,
+        }
+    }
+
     /// Whether a reboot has to be made of off and on.
     fn is_rebooted_by_parts(&self) -> bool {
         self.devices.len() > 1
@@ -197,19 +205,35 @@ impl Fence {
         Err(TopologyError { failures })
     }
 
+    /// Checks whether a command can be carried out by each level, as far as that can be told without the devices.
+    ///
+    /// # Errors
+    /// What is wrong with the first device that is of no use.
+    pub fn verify_by(&self, topology: &Topology, command: PowerCommand) -> Result<(), Error> {
+        let mut levels = topology.levels.iter();
+        let unfit = levels.find_map(|level| self.unfit(level, level.off_part(command)));
+        unfit.map_or(Ok(()), |(_, reason)| Err(reason))
+    }
+
+    /// The first device of a level that cannot carry the command out, and why.
+    fn unfit<'a>(
+        &self,
+        level: &'a Level,
+        command: PowerCommand,
+    ) -> Option<(&'a AgentConfig, Error)> {
+        let reason = |device| self.verify(device, Some(command.into())).err();
+        level.devices.iter().find_map(|device| Some((device, reason(device)?)))
+    }
+
     /// For a reboot by parts, the off part. Nothing is switched before all configurations are known to be good.
     async fn command_level(
         &self,
         turn: &Turn<'_>,
         command: PowerCommand,
     ) -> Result<Vec<Success>, DeviceFailure> {
-        let command = match command {
-            PowerCommand::Reboot if turn.level.is_rebooted_by_parts() => PowerCommand::Off,
-            other => other,
-        };
-        for device in &turn.level.devices {
-            let verified = self.verify(device, Some(command.into()));
-            verified.map_err(|reason| turn.failure(device, reason))?;
+        let command = turn.level.off_part(command);
+        if let Some((device, reason)) = self.unfit(turn.level, command) {
+            return Err(turn.failure(device, reason));
         }
         let mut successes = Vec::new();
         for (device, share) in turn.shares() {

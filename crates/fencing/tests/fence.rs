@@ -473,6 +473,10 @@ async fn a_topology_reboots_by_parts_what_has_no_reboot() {
     fence.register("mine", outlets.clone()).unwrap();
     fence.load_agents(WITHIN).await;
     let config = set(fence.agent_config("mine", "fence_outlets").unwrap(), &[("plug", "1")]);
+    let ways = Topology::first(config.clone());
+    fence.verify_by(&ways, PowerCommand::Reboot).unwrap();
+    let refused = fence.verify_by(&ways, PowerCommand::Diag);
+    assert!(matches!(refused, Err(Error::UnsupportedAction { .. })), "{refused:?}");
     let success =
         fence.command_by(&Topology::first(config), PowerCommand::Reboot, WITHIN).await.unwrap();
     assert!(matches!(success.devices[..], [Success::Reported(PowerCommand::Off)]));

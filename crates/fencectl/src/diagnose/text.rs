@@ -59,7 +59,9 @@ fn findings(diagnoses: &[Diagnosis]) -> String {
     all.sort_by_key(|(finding, _)| finding.severity);
     let mut text = heading("Findings");
     if all.is_empty() {
-        text += &line("none");
+        let has_answered =
+            diagnoses.iter().any(|diagnosis| !matches!(diagnosis.reached, Reached::No(_)));
+        text += &line(if has_answered { "none" } else { "none, as nobody answered" });
     }
     for (Finding { severity, what, why, remedy, .. }, protocols) in all {
         let (style, protocols) = (style(*severity), protocols.join(", "));
