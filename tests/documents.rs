@@ -16,7 +16,7 @@ const README: &[Block] = &[
     Block { prints: &["Fingerprint=", "Status: ON"], ..block("openssl s_client") },
     Block {
         runs: Runs::ForEver,
-        prints: &["127.0.0.1:9623", "127.0.0.1:8443"],
+        prints: &["127.0.0.1:9623", "127.0.0.1:8443", "20 BMCs"],
         ..block("target/release/bmc-sim")
     },
     Block { prints: &["power was still ON"], ..block("target/release/fencectl demo") },

@@ -62,6 +62,6 @@ fn who_is_unknown_is_told_so() {
     );
     expect_refusal(
         &fencectl(&["agents", "--provider", "x"]).run(),
-        "no provider is registered as 'x'",
+        "there is no provider 'x': they are native and redhat",
     );
 }

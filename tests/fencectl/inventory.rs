@@ -110,7 +110,7 @@ fn a_mistake_anywhere_does_nothing_at_all() {
         ),
         ("[hosts.other]\npower_timeout = 'soon'", "inventory.toml:5: the value you have entered"),
         ("[hosts.other]\nagent = 'fence_nothing'", "there is no agent 'fence_nothing'"),
-        ("[hosts.other]\nprovider = 'nobody'", "no provider is registered as 'nobody'"),
+        ("[hosts.other]\nprovider = 'nobody'", "there is no provider 'nobody'"),
         ("[hosts.other]\naddress = 'a:b'", "what stands behind the colon is no port"),
         ("[hosts.other]\npassword = 'hunter2'", "inventory.toml:5: 'password' is a secret"),
         (

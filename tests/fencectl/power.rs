@@ -159,7 +159,7 @@ fn what_cannot_succeed_is_refused_before_anything_is_done() {
         ),
         (
             vec!["power", "off", &both, "-y", "--provider", "nobody"],
-            "no provider is registered as 'nobody'",
+            "there is no provider 'nobody'",
         ),
         (vec!["power", "off", &both, "bmc[1-", "-y"], "the bracket is not closed"),
         (vec!["power", "off", &both, "@rack1", "-y"], "the inventory has no group 'rack1'"),

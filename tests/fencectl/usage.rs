@@ -1,6 +1,6 @@
 //! Exit codes, help, colours.
 
-use super::{Folder, fencectl, logged_in};
+use super::{Folder, expect_refusal, fencectl, logged_in};
 use crate::support::farm::Bmcs;
 
 #[test]
@@ -36,6 +36,14 @@ fn help_is_what_was_asked_for() {
         assert!(longest <= Some(100), "{run:#?}");
     }
     assert!(fencectl(&["--help"]).run().stdout.contains("Exit codes:\n  0  everything"));
+}
+
+#[test]
+fn one_host_is_diagnosed_and_no_list_of_them() {
+    for hosts in ["@rack1", "bmc[1-2]", "bmc1,bmc2"] {
+        let run = fencectl(&["diagnose", hosts]).run();
+        expect_refusal(&run, "diagnose looks at one host");
+    }
 }
 
 #[test]

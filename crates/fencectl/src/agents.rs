@@ -15,6 +15,7 @@ use crate::show::{self, HEADING, printable};
 /// Lists the agents, or describes the one that is named. What did not load is told on standard error, and is no failure of
 /// this command unless it was asked for.
 pub(crate) async fn run(options: Agents, verbose: u8) -> Result<ExitCode, Failure> {
+    options.provider.as_deref().map_or(Ok(()), devices::check_provider)?;
     let wanted = match (&options.provider, &options.name) {
         (provider, Some(name)) => Wanted::by([name.as_str()], provider.as_deref()),
         (Some(provider), None) if provider == NATIVE => Wanted::by([], []),
@@ -23,7 +24,7 @@ pub(crate) async fn run(options: Agents, verbose: u8) -> Result<ExitCode, Failur
     let (fence, failures) = devices::load(wanted).await?;
     let text = match &options.name {
         Some(name) => describe(&options, find(&fence, &options, name)?),
-        None => list(&options, &fence)?,
+        None => list(&options, &fence),
     };
     show::print(&text)?;
     if options.name.is_none() {
@@ -39,17 +40,14 @@ fn find<'a>(fence: &'a Fence, options: &Agents, name: &str) -> Result<&'a Agent,
     }
 }
 
-fn list(options: &Agents, fence: &Fence) -> Result<String, Failure> {
-    if let Some(provider) = &options.provider {
-        devices::check_provider(fence, provider)?;
-    }
+fn list(options: &Agents, fence: &Fence) -> String {
     let is_wanted =
         |agent: &&Agent| options.provider.as_deref().is_none_or(|name| name == agent.provider);
     let agents = fence.agents().map(|agent| &**agent).filter(is_wanted);
-    Ok(match options.json {
+    match options.json {
         true => agents.map(json).collect(),
         false => table::lines(&["NAME", "PROVIDER", "DESCRIPTION"], agents.map(row).collect()),
-    })
+    }
 }
 
 fn row(agent: &Agent) -> Vec<Cell> {

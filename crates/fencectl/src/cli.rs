@@ -200,7 +200,7 @@ pub(crate) struct Devices {
 #[derive(Args)]
 #[command(next_help_heading = "Work")]
 pub(crate) struct Work {
-    /// Give a host up after this time.
+    /// Give a host up after this time, which its agents share; each needs a second or two of it for its last words.
     #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,
     /// How many hosts at the same time.

@@ -25,6 +25,10 @@ pub(crate) enum Failure {
     NoHosts,
     #[error(transparent)]
     Inventory(#[from] InventoryError),
+    #[error("diagnose looks at one host; a group or a list of them is none")]
+    OneHost,
+    #[error("there is no provider '{}': they are native and redhat", .0.escape_debug())]
+    NoProvider(String),
     #[error(transparent)]
     Fencing(#[from] Error),
     #[error(transparent)]

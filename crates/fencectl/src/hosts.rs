@@ -38,6 +38,16 @@ pub struct HostList {
 }
 
 impl HostList {
+    /// The names in one argument.
+    ///
+    /// # Errors
+    /// As [`HostList::add`].
+    pub fn of(text: &str) -> Result<Vec<String>, HostsError> {
+        let mut list = Self::default();
+        list.add(text)?;
+        Ok(list.into_names())
+    }
+
     /// Adds what stands in one argument or line: items between commas, `@group` among them.
     ///
     /// # Errors
@@ -266,9 +276,7 @@ mod tests {
     use super::*;
 
     fn expand(text: &str) -> Result<Vec<String>, HostsError> {
-        let mut list = HostList::default();
-        list.add(text)?;
-        Ok(list.into_names())
+        HostList::of(text)
     }
 
     #[test]

@@ -49,10 +49,12 @@ pub(crate) fn write(folder: &Path) -> Result<ExitCode, Failure> {
         move |source| Failure::Write { path, source }
     };
     fs::create_dir_all(folder).map_err(failed(folder))?;
-    for (name, page) in pages() {
+    let pages = pages();
+    for (name, page) in &pages {
         let path = folder.join(name);
         fs::write(&path, page).map_err(failed(&path))?;
     }
+    show::complain(&format!("{} pages are in {}", pages.len(), folder.display()));
     Ok(ExitCode::SUCCESS)
 }
 

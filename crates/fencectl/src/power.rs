@@ -167,7 +167,9 @@ fn setting(text: &str, has_hosts: bool) -> Result<Given, Failure> {
 /// The agents that are needed.
 pub(crate) async fn load(wishes: &Wishes, inventory: &Inventory) -> Result<Fence, Failure> {
     let agents = wishes.agents.iter().map(String::as_str).chain(inventory.agents());
-    let providers = wishes.provider.as_deref().into_iter().chain(inventory.providers());
+    let providers: Vec<_> =
+        wishes.provider.as_deref().into_iter().chain(inventory.providers()).collect();
+    providers.iter().try_for_each(|name| devices::check_provider(name))?;
     let (fence, _) = devices::load(Wanted::by(agents.chain([DEFAULT_AGENT]), providers)).await?;
     Ok(fence)
 }

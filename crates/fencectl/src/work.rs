@@ -130,7 +130,10 @@ impl<'a> Work<'a> {
             report.unwrap_or_else(|| {
                 let is_under_way = under_way.contains(&index);
                 let undone = if is_under_way { Undone::Interrupted } else { Undone::NotStarted };
-                let report = Report::undone(host, undone);
+                let mut report = Report::undone(host, undone);
+                if is_under_way && self.plan.action == Action::Reboot {
+                    report.remarks.push("a reboot that is interrupted may leave it off".to_owned());
+                }
                 tell(&report);
                 report
             })

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::cli::Devices;
 use crate::credentials;
 use crate::failure::Failure;
-use crate::hosts::split_port;
+use crate::hosts::{HostList, split_port};
 use crate::inventory::Inventory;
 use crate::power::{load, wishes};
 use crate::show;
@@ -119,6 +119,9 @@ async fn prepare(options: &Options) -> Result<Target, Failure> {
     let devices = &options.devices;
     if devices.provider.as_deref().is_some_and(|name| name != NATIVE) {
         return Err(Failure::OnlyNative("diagnose"));
+    }
+    if options.host.starts_with('@') || HostList::of(&options.host)? != [options.host.as_str()] {
+        return Err(Failure::OneHost);
     }
     let inventory = Inventory::load(devices.inventory.as_deref())?;
     let agents = match options.protocol {

@@ -11,6 +11,7 @@ const MOST_SHOWN: usize = 16;
 pub(super) fn state(diagnosis: &mut Diagnosis, observed: &Observed) {
     let Observed { discovery, login, .. } = observed;
     of_handshake(diagnosis, &discovery.handshake);
+    diagnosis.fact("trusted", trusted(observed));
     diagnosis.fact("service", of_root(&discovery.root));
     if let Some(login) = login {
         of_login(diagnosis, login);
@@ -24,13 +25,16 @@ fn of_handshake(diagnosis: &mut Diagnosis, handshake: &Handshake) {
         None => diagnosis.fact("certificate", "cannot be read"),
     }
     diagnosis.fact("fingerprint", handshake.fingerprint.to_string());
-    let trusted = match &handshake.refusal {
+}
+
+fn trusted(observed: &Observed) -> String {
+    match &observed.discovery.handshake.refusal {
+        None if observed.is_unchecked => "not checked, because of ssl_insecure".to_owned(),
         None => "yes".to_owned(),
         // The fingerprint stands above.
         Some(TlsFailure::Certificate { fault, .. }) => format!("no: it {fault}"),
         Some(refusal) => format!("no: {refusal}"),
-    };
-    diagnosis.fact("trusted", trusted);
+    }
 }
 
 fn of_certificate(diagnosis: &mut Diagnosis, certificate: &Certificate) {

@@ -25,6 +25,8 @@ const CLOSED_AFTER: Duration = Duration::from_secs(5);
 /// All that was found out.
 struct Observed {
     discovery: Discovery,
+    /// Whether the configuration takes any certificate.
+    is_unchecked: bool,
     /// How the certificate was checked when the password was sent; `None` where it was not sent.
     verification: Option<Verification>,
     /// What came of the login; `None` where none was tried.
@@ -83,7 +85,8 @@ async fn diagnosis(
         Ok(discovery) => discovery,
         Err(error) => return Ok(diagnosis.unreached(told(&error))),
     };
-    let mut observed = Observed { discovery, verification: None, login: None };
+    let is_unchecked = matches!(without_user.verification, Verification::None);
+    let mut observed = Observed { discovery, is_unchecked, verification: None, login: None };
     if let Ok(given) = &given
         && extent.log_in
         && let Some(verification) = observed.verification(given, extent)
