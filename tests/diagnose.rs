@@ -120,8 +120,8 @@ fn words(command: &str) -> Vec<String> {
     words.lines().map(str::to_owned).collect()
 }
 
-/// The parameters in a command for pcs or crm, without those of pacemaker, as an agent gets them: the placeholder is the
-/// password.
+/// The parameters in a command for pcs or crm, without those of pacemaker, as an agent gets them: the placeholder is
+/// the password.
 #[track_caller]
 fn agent_lines(command: &str, password: &str) -> Vec<String> {
     let words = words(command);

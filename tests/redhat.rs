@@ -1,5 +1,5 @@
-//! The library's provider `redhat`: all agents of Debian's package load, and `fence_ipmilan` in Python and `fence_dummy`
-//! are run by it.
+//! The library's provider `redhat`: all agents of Debian's package load, and `fence_ipmilan` in Python and
+//! `fence_dummy` are run by it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -327,8 +327,8 @@ with open(os.path.join(os.path.dirname(sys.argv[0]), "password"), "w") as file:
     file.write(options["--password"])
 "#;
 
-/// Writes a program. In another process: a file that is open for writing in this one, or in a child that another test is
-/// just starting, cannot be executed.
+/// Writes a program. In another process: a file that is open for writing in this one, or in a child that another test
+/// is just starting, cannot be executed.
 fn install(folder: &TempDir, name: &str, script: &str) {
     let mut install = Command::new("install")
         .args(["-m", "755", "/dev/stdin"])

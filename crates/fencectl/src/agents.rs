@@ -12,8 +12,8 @@ use crate::failure::Failure;
 use crate::show::table::{self, Cell};
 use crate::show::{self, HEADING, printable};
 
-/// Lists the agents, or describes the one that is named. What did not load is told on standard error, and is no failure of
-/// this command unless it was asked for.
+/// Lists the agents, or describes the one that is named. What did not load is told on standard error, and is no failure
+/// of this command unless it was asked for.
 pub(crate) async fn run(options: Agents, verbose: u8) -> Result<ExitCode, Failure> {
     options.provider.as_deref().map_or(Ok(()), devices::check_provider)?;
     let wanted = match (&options.provider, &options.name) {

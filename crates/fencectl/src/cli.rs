@@ -184,8 +184,8 @@ pub(crate) struct Devices {
     /// The user.
     #[arg(long, short, value_name = "NAME")]
     pub(crate) username: Option<String>,
-    /// A file with the password, which nobody else may read; - is standard input. Without this option, hosts that have no
-    /// password in the inventory take it from $FENCECTL_PASSWORD, or it is asked for on a terminal.
+    /// A file with the password, which nobody else may read; - is standard input. Without this option, hosts that have
+    /// no password in the inventory take it from $FENCECTL_PASSWORD, or it is asked for on a terminal.
     #[arg(long, value_name = "FILE", conflicts_with = "password_script")]
     pub(crate) password_file: Option<PathBuf>,
     /// A command that prints the password. It is run for each host.

@@ -1,8 +1,8 @@
 //! `fencectl`, the command line for people: what fence agents there are, and the power of one or of many machines.
 //!
 //! Every word on the screen about power is what the crate [`fencing`] has seen; nothing here decides what a success is.
-//! Exit code 0 means that all was done that was asked for, 1 anything else: wrong usage, one host of many that failed, an
-//! interruption, a bug.
+//! Exit code 0 means that all was done that was asked for, 1 anything else: wrong usage, one host of many that failed,
+//! an interruption, a bug.
 
 mod agents;
 mod cli;

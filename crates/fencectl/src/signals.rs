@@ -7,8 +7,8 @@ use std::{fs, io, process};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
-/// How long the program may take to end after the first signal. It takes less, unless it is kept by who does not read what
-/// it prints.
+/// How long the program may take to end after the first signal. It takes less, unless it is kept by who does not read
+/// what it prints.
 const LONGEST_END: Duration = Duration::from_secs(10);
 
 /// From its making on, these signals no longer end the process at once.

@@ -1,4 +1,5 @@
-//! From a host to the configurations that reach its device: the inventory, the command line and the agents put together.
+//! From a host to the configurations that reach its device: the inventory, the command line and the agents put
+//! together.
 
 use std::collections::HashMap;
 use std::sync::Arc;

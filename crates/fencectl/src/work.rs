@@ -56,8 +56,8 @@ pub(crate) enum Undone {
     NotStarted,
 }
 
-/// Works until all is done or somebody interrupts, and tells each report as soon as it is known. All of them are returned
-/// in the order of the targets.
+/// Works until all is done or somebody interrupts, and tells each report as soon as it is known. All of them are
+/// returned in the order of the targets.
 pub(crate) async fn carry_out(
     plan: &Plan,
     targets: Vec<Target>,

@@ -133,8 +133,8 @@ pub enum PowerState {
     On,
     /// It has not.
     Off,
-    /// Neither was seen: it is on its way off, or the device has a word for it that nobody knows. For a status that is on,
-    /// because it is not off; no success rests on it.
+    /// Neither was seen: it is on its way off, or the device has a word for it that nobody knows. For a status that is
+    /// on, because it is not off; no success rests on it.
     Unknown,
 }
 

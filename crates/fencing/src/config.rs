@@ -96,8 +96,8 @@ impl AgentConfig {
         }
     }
 
-    /// Whether the user gave this parameter, as opposed to its having a default. Here and in what follows, a parameter is
-    /// meant by its old name, too.
+    /// Whether the user gave this parameter, as opposed to its having a default. Here and in what follows, a parameter
+    /// is meant by its old name, too.
     #[must_use]
     pub fn is_given(&self, name: &str) -> bool {
         self.agent.parameter(name).is_some_and(|known| self.given.contains_key(&known.name))

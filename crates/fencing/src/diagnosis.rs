@@ -1,5 +1,5 @@
-//! What is found out about a BMC before it is put into a cluster: what it speaks, what works, and what is dangerous. The
-//! agents do the asking, each in its own protocol; nothing is switched by it.
+//! What is found out about a BMC before it is put into a cluster: what it speaks, what works, and what is dangerous.
+//! The agents do the asking, each in its own protocol; nothing is switched by it.
 
 use std::fmt;
 use std::time::Duration;
@@ -50,12 +50,12 @@ impl Diagnostician {
         Self::default()
     }
 
-    /// Finds out about a BMC by IPMI over LAN, with a configuration of `fence_ipmilan`. User and password may be missing; then
-    /// there is no login.
+    /// Finds out about a BMC by IPMI over LAN, with a configuration of `fence_ipmilan`. User and password may be
+    /// missing; then there is no login.
     ///
     /// # Errors
-    /// The configuration does not say where the BMC is, the password script fails, or the diagnosis was broken off. A BMC that
-    /// does not answer is a diagnosis.
+    /// The configuration does not say where the BMC is, the password script fails, or the diagnosis was broken off. A
+    /// BMC that does not answer is a diagnosis.
     #[cfg(feature = "ipmilan")]
     pub async fn ipmi(
         &self,
@@ -80,12 +80,12 @@ impl Diagnostician {
         self.works.run(work).await?
     }
 
-    /// Finds out about a BMC by Redfish, with a configuration of `fence_redfish`. User and password may be missing; then there is
-    /// no login.
+    /// Finds out about a BMC by Redfish, with a configuration of `fence_redfish`. User and password may be missing;
+    /// then there is no login.
     ///
     /// # Errors
-    /// The configuration does not say where the BMC is, the password script fails, or the diagnosis was broken off. A BMC that
-    /// does not answer is a diagnosis.
+    /// The configuration does not say where the BMC is, the password script fails, or the diagnosis was broken off. A
+    /// BMC that does not answer is a diagnosis.
     #[cfg(feature = "redfish")]
     pub async fn redfish(
         &self,

@@ -4,8 +4,8 @@ use crate::password_script::ScriptError;
 use crate::procedure::FenceError;
 use crate::{Action, ConfigError};
 
-/// Why something that was asked of [`Fence`](crate::Fence) was not done. Each message is one line. None of them says that
-/// a machine is in the state that was asked for.
+/// Why something that was asked of [`Fence`](crate::Fence) was not done. Each message is one line. None of them says
+/// that a machine is in the state that was asked for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

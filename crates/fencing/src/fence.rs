@@ -11,8 +11,8 @@ use crate::{
     Port, PowerCommand, PowerState, Provider, Success,
 };
 
-/// How much later than asked a provider may come back before it is no longer waited for. It knows better than anybody else
-/// why there is no answer.
+/// How much later than asked a provider may come back before it is no longer waited for. It knows better than anybody
+/// else why there is no answer.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Providers of fence agents, and what can be done with them.
@@ -257,8 +257,8 @@ impl Fence {
         in_time(deadline, config, provider.list(config, deadline)).await
     }
 
-    /// Waits until sessions are closed and processes have ended that calls have left behind: those that were dropped, and
-    /// those that had their answer. To be called before the runtime ends.
+    /// Waits until sessions are closed and processes have ended that calls have left behind: those that were dropped,
+    /// and those that had their answer. To be called before the runtime ends.
     pub async fn finish(&self, within: Duration) {
         let deadline = deadline_after(within);
         let mut finishing = JoinSet::new();

@@ -11,8 +11,8 @@ use crate::{Agent, AgentConfig, Error, PowerCommand, PowerState};
 /// [`providers`](crate::providers); programs may register others.
 ///
 /// [`Fence`](crate::Fence) calls it only with configurations of agents that it has loaded, for actions that the agent
-/// has, with all parameters that are required. Each call comes back by its deadline. A call whose future is dropped ends
-/// its work as soon as it can; what it holds by then (sessions, processes) is given back at the latest when
+/// has, with all parameters that are required. Each call comes back by its deadline. A call whose future is dropped
+/// ends its work as soon as it can; what it holds by then (sessions, processes) is given back at the latest when
 /// [`Provider::finish`] has come back.
 #[async_trait]
 pub trait Provider: Send + Sync {

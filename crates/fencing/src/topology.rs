@@ -253,9 +253,9 @@ impl Fence {
         Ok(successes)
     }
 
-    /// A machine with two supplies has lost its power only if the first was off still when the last went off. A device that
-    /// does not answer any more proves nothing: the others may have taken its own power. Only what was seen here is asked
-    /// again, as agents of others may fence without switching power.
+    /// A machine with two supplies has lost its power only if the first was off still when the last went off. A device
+    /// that does not answer any more proves nothing: the others may have taken its own power. Only what was seen here
+    /// is asked again, as agents of others may fence without switching power.
     async fn look_again(
         &self,
         turn: &Turn<'_>,

@@ -483,8 +483,8 @@ async fn a_topology_reboots_by_parts_what_has_no_reboot() {
     assert!(success.not_on_again.is_empty() && outlets.on.lock().unwrap()["1"]);
 }
 
-/// A device that cuts a machine off from its storage leaves it running: it must not get at the storage again before it has
-/// been rebooted, and then the cluster sees to that.
+/// A device that cuts a machine off from its storage leaves it running: it must not get at the storage again before it
+/// has been rebooted, and then the cluster sees to that.
 #[tokio::test]
 async fn a_reboot_by_parts_does_not_undo_what_is_undone_by_unfencing() {
     let bmc = bmc().await;

@@ -51,8 +51,8 @@ pub(crate) struct Options {
     /// The name of the node in the cluster. [default: HOST]
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
-    /// Log in by Redfish even if the BMC's certificate cannot be verified, as that of most BMCs: whoever shows it gets the
-    /// password, so compare its fingerprint first. It will be in the configuration.
+    /// Log in by Redfish even if the BMC's certificate cannot be verified, as that of most BMCs: whoever shows it gets
+    /// the password, so compare its fingerprint first. It will be in the configuration.
     #[arg(long)]
     trust_certificate: bool,
     /// Give a protocol up after this time.

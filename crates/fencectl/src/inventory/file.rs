@@ -1,5 +1,5 @@
-//! The text of an inventory and of its secrets. The tables are walked by hand, so that each mistake has its line, and no
-//! message repeats a value, which may be a secret.
+//! The text of an inventory and of its secrets. The tables are walked by hand, so that each mistake has its line, and
+//! no message repeats a value, which may be a secret.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! The inventory: a TOML file with the hosts, their groups and parameters, and beside it a file with their secrets.
 //!
-//! It is read as a whole before anything is done, and a mistake anywhere in it ends the program: half of an inventory might
-//! be the wrong half.
+//! It is read as a whole before anything is done, and a mistake anywhere in it ends the program: half of an inventory
+//! might be the wrong half.
 
 mod file;
 mod read;
@@ -177,7 +177,8 @@ pub(crate) fn by_weight(given: &[Given]) -> impl Iterator<Item = &Given> {
     of(false).chain(of(true))
 }
 
-/// What the last of the sections says that says something. Groups have no order, so they must not contradict each other.
+/// What the last of the sections says that says something. Groups have no order, so they must not contradict each
+/// other.
 fn last<'a, T: PartialEq + Copy>(
     host: &str,
     sections: &[(Option<&'a str>, &'a Section)],

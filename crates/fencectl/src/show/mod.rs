@@ -42,8 +42,8 @@ pub(crate) fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "fencectl: {line}");
 }
 
-/// The text with everything escaped that would break the line, move a cursor or hide text. It may come from a device that
-/// means ill.
+/// The text with everything escaped that would break the line, move a cursor or hide text. It may come from a device
+/// that means ill.
 pub(crate) fn printable(text: &str) -> String {
     let mut printable = String::new();
     for letter in text.chars() {

@@ -18,8 +18,8 @@ const READINGS_WANTED: u32 = 2;
 const MARK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long it is waited for. Short: the answer is not needed, and power is not watched meanwhile.
 const MARK_PATIENCE: Duration = Duration::from_millis(300);
-/// For how long a time of the last restart must stay the same before it proves anything: there are devices that tell the
-/// time of day there.
+/// For how long a time of the last restart must stay the same before it proves anything: there are devices that tell
+/// the time of day there.
 const MARK_STANDS: Duration = Duration::from_secs(3);
 /// How long an unacknowledged cycle is watched for before power that still reads on means that the command was lost.
 const LOST_AFTER: Duration = Duration::from_secs(4);

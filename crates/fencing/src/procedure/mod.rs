@@ -79,7 +79,8 @@ pub async fn status(device: &mut dyn Device, settings: &Settings) -> Result<Read
     first_reading(device, settings).await
 }
 
-/// Whether the device answers. One with several machines does; who watches over it, as pacemaker does, names none of them.
+/// Whether the device answers. One with several machines does; who watches over it, as pacemaker does, names none of
+/// them.
 ///
 /// # Errors
 /// [`FenceError::Status`].

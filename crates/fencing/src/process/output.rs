@@ -17,8 +17,8 @@ pub(crate) const LONGEST_STDOUT: usize = 1 << 20;
 /// Enough for the last words of a program.
 const LONGEST_STDERR: usize = 4096;
 
-/// How long it may take to read what lies in the pipes when the program and its group have ended. A process that has left
-/// the group can hold them open for ever.
+/// How long it may take to read what lies in the pipes when the program and its group have ended. A process that has
+/// left the group can hold them open for ever.
 const LEFT_IN_PIPES: Duration = Duration::from_millis(100);
 
 /// What a program reads and prints. All of it is always read, so that no program is kept waiting; only some of it

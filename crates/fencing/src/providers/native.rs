@@ -16,15 +16,15 @@ use crate::{
 
 /// How long a device may take to give back its session, which nobody waits for any more.
 const CLOSING: Duration = Duration::from_secs(5);
-/// What is kept of the caller's time so that the procedure, which knows what was seen, can say so: the last reading, which
-/// may take a second, and a little more.
+/// What is kept of the caller's time so that the procedure, which knows what was seen, can say so: the last reading,
+/// which may take a second, and a little more.
 const LAST_WORDS: Duration = Duration::from_millis(1500);
 
 /// The agents of this project: `fence_ipmilan` under all its names, `fence_redfish`. They run in process, no program is
 /// started, and it is the definitions and the procedure of the programs that are carried out.
 ///
-/// A call answers as soon as there is an answer; the session with the device is closed behind its back, in a task of its
-/// own, also when the future of the call is dropped.
+/// A call answers as soon as there is an answer; the session with the device is closed behind its back, in a task of
+/// its own, also when the future of the call is dropped.
 #[derive(Debug)]
 pub struct Native {
     definitions: Vec<Definition>,

@@ -163,8 +163,8 @@ impl Bmc {
         })
     }
 
-    /// Logs in at the first address of the host where somebody answers, whatever the answer. The client is kept while the
-    /// login is under way, so that [`Device::close`] can give back a session that is half there.
+    /// Logs in at the first address of the host where somebody answers, whatever the answer. The client is kept while
+    /// the login is under way, so that [`Device::close`] can give back a session that is half there.
     async fn login(&mut self, deadline: Instant) -> Result<(), DeviceError> {
         if self.addresses.is_empty() {
             self.addresses = addresses(&self.host, self.port, deadline)

@@ -118,8 +118,8 @@ fn byte(config: &AgentConfig, name: &'static str, most: u8) -> Result<Option<u8>
     }
 }
 
-/// As ipmitool reads it: decimal; hexadecimal behind 0x; octal behind another 0. Read otherwise it would be the address of
-/// another machine.
+/// As ipmitool reads it: decimal; hexadecimal behind 0x; octal behind another 0. Read otherwise it would be the address
+/// of another machine.
 fn number(text: &str) -> Option<u8> {
     let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(digits) => (digits, 16),

@@ -162,8 +162,8 @@ fn port(system: &ComputerSystem) -> Port {
     }
 }
 
-/// As long as the user gives power to be seen, or its default: without a time-out one dead connection must not take all the
-/// time that the caller has.
+/// As long as the user gives power to be seen, or its default: without a time-out one dead connection must not take all
+/// the time that the caller has.
 fn reading_limit(config: &AgentConfig) -> Duration {
     config.seconds("power_timeout").unwrap_or_default().max(LEAST_READING)
 }

@@ -25,8 +25,9 @@ pub(super) fn success(config: &AgentConfig, ended: Ended) -> Result<Printed, Err
     }
 }
 
-/// What the agent read. Exit code 2 is off; agents of this kind say it in words, too, and must not say both. Many programs
-/// end with 2 when they are called wrongly or cannot be read by their interpreter: they complain, and do not say off.
+/// What the agent read. Exit code 2 is off; agents of this kind say it in words, too, and must not say both. Many
+/// programs end with 2 when they are called wrongly or cannot be read by their interpreter: they complain, and do not
+/// say off.
 pub(super) fn power_state(config: &AgentConfig, ended: Ended) -> Result<PowerState, Error> {
     let (status, printed) = in_time(config, ended)?;
     let text = String::from_utf8_lossy(&printed.stdout);

@@ -4,7 +4,8 @@ use super::AgentError;
 use super::program::Words;
 use crate::{Action, AgentConfig, Parameter, Value};
 
-/// Parameters that make agents print something and exit with 0. To pass them would turn into a success what was not done.
+/// Parameters that make agents print something and exit with 0. To pass them would turn into a success what was not
+/// done.
 const PRINT_AND_EXIT: &[&str] = &["help", "usage", "version"];
 
 /// The names of the parameter for the action. To pass another one might have that carried out, and called success.

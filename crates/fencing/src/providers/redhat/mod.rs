@@ -27,8 +27,8 @@ use crate::{
 /// Where distributions install fence agents.
 const DIRECTORY: &str = "/usr/sbin";
 
-/// The `fence_*` programs that are installed on the machine: those of the package fence-agents, and whatever else keeps to
-/// the FenceAgentAPI. The agents have the names of their files.
+/// The `fence_*` programs that are installed on the machine: those of the package fence-agents, and whatever else keeps
+/// to the FenceAgentAPI. The agents have the names of their files.
 ///
 /// - A program gets its action and parameters on standard input. Its environment is `PATH` (the system's directories) and
 ///   `LC_ALL=C.UTF-8`, and nothing else.

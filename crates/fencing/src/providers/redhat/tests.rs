@@ -27,8 +27,8 @@ impl Agents {
         self.0.path()
     }
 
-    /// A program, whatever it does. Another process writes it: a file that is open for writing in this one, or in a child
-    /// that another test is just starting, cannot be executed.
+    /// A program, whatever it does. Another process writes it: a file that is open for writing in this one, or in a
+    /// child that another test is just starting, cannot be executed.
     fn program(self, name: &str, script: &str) -> Self {
         let mut install = Command::new("install")
             .args(["-m", "755", "/dev/stdin"])

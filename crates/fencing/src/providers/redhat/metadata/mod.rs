@@ -87,7 +87,8 @@ fn is_listed(actions: &[Node<'_, '_>], name: &str) -> bool {
     actions.iter().any(|action| action.attribute("name") == Some(name))
 }
 
-/// Agents that choose a machine require a plug, or have a list of them. In all others it is there because callers send one.
+/// Agents that choose a machine require a plug, or have a list of them. In all others it is there because callers send
+/// one.
 fn plug(parameters: &[Parameter], actions: &[Node<'_, '_>]) -> Plug {
     let plug = parameters.iter().find(|parameter| ["plug", "port"].contains(&&*parameter.name));
     match plug {
