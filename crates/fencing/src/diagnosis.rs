@@ -2,6 +2,7 @@
 //! The agents do the asking, each in its own protocol; nothing is switched by it.
 
 use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -42,6 +43,8 @@ pub struct Diagnostician {
 }
 
 type Answer = Result<Diagnosis, Error>;
+/// What is waited for.
+type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl Diagnostician {
     /// Somebody who has nothing to do yet.
@@ -63,21 +66,10 @@ impl Diagnostician {
         extent: Extent,
         deadline: Instant,
     ) -> Result<Diagnosis, Error> {
-        let config = config.clone();
-        let work = |mut caller: Caller<Answer>| async move {
-            let prepared = prepared(config, extent, deadline, caller.gone()).await;
-            let diagnosis = match prepared {
-                Some(Ok(config)) => {
-                    ipmilan::diagnose(&config, extent, deadline, caller.gone()).await
-                }
-                Some(Err(error)) => Some(Err(error)),
-                None => None,
-            };
-            if let Some(diagnosis) = diagnosis {
-                caller.answer(diagnosis);
-            }
-        };
-        self.works.run(work).await?
+        self.ask(config, extent, deadline, move |config, gone| {
+            Box::pin(ipmilan::diagnose(config, extent, deadline, gone))
+        })
+        .await
     }
 
     /// Finds out about a BMC by Redfish, with a configuration of `fence_redfish`. User and password may be missing;
@@ -93,13 +85,27 @@ impl Diagnostician {
         extent: Extent,
         deadline: Instant,
     ) -> Result<Diagnosis, Error> {
+        self.ask(config, extent, deadline, move |config, gone| {
+            Box::pin(redfish::diagnose(config, extent, deadline, gone))
+        })
+        .await
+    }
+
+    #[cfg(any(feature = "ipmilan", feature = "redfish"))]
+    async fn ask(
+        &self,
+        config: &AgentConfig,
+        extent: Extent,
+        deadline: Instant,
+        diagnose: impl for<'a> FnOnce(&'a AgentConfig, Pending<'a, ()>) -> Pending<'a, Option<Answer>>
+        + Send
+        + 'static,
+    ) -> Answer {
         let config = config.clone();
         let work = |mut caller: Caller<Answer>| async move {
             let prepared = prepared(config, extent, deadline, caller.gone()).await;
             let diagnosis = match prepared {
-                Some(Ok(config)) => {
-                    redfish::diagnose(&config, extent, deadline, caller.gone()).await
-                }
+                Some(Ok(config)) => diagnose(&config, Box::pin(caller.gone())).await,
                 Some(Err(error)) => Some(Err(error)),
                 None => None,
             };
