@@ -168,6 +168,7 @@ const SECRETS: &[&str] = &[
     "community",
     "hexadecimal_kg",
     "secret_key",
+    "access_key",
     "apikey",
     "token",
 ];
