@@ -42,8 +42,9 @@ fn anything_but_yes_switches_nothing() {
 #[test]
 fn what_is_typed_before_the_question_is_no_answer() {
     let bmcs = Bmcs::start(2);
-    let mut terminal = terminal(&["power", "off", &bmcs.hosts("1-2")]);
-    terminal.type_line("yes").wait_for("go on: ").type_line("no");
+    let command = logged_in(&["power", "off", &bmcs.hosts("1-2")]).command();
+    let mut terminal = Terminal::start_after(b"yes\n", command);
+    terminal.wait_for("go on: ").type_line("no");
     let (code, screen) = terminal.end();
     assert_eq!((code, bmcs.on()), (1, vec![true, true]), "{screen:?}");
 }

@@ -26,8 +26,14 @@ pub struct Terminal {
 impl Terminal {
     /// Starts a program there, with the environment that it has.
     pub fn start(command: Command) -> Self {
+        Self::start_after(b"", command)
+    }
+
+    /// The same, with keys that were typed before the program started.
+    pub fn start_after(keys: &[u8], command: Command) -> Self {
         let (pty, pts) = blocking::open().expect("a pseudo-terminal");
         pty.resize(Size::new(24, 150)).expect("its size");
+        (&pty).write_all(keys).expect("a keyboard");
         let child = blocking::Command::from(command).spawn(pts).expect("the program starts");
         let pty = Arc::new(pty);
         let (sender, shown) = channel();
