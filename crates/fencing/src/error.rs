@@ -72,8 +72,13 @@ pub enum Error {
         what: &'static str,
     },
     /// One of several devices that have to be off together did not stay off.
-    #[error("power was seen OFF, and was ON again before the last device of the level was off")]
-    OnAgain,
+    #[error(
+        "{place}: power was seen OFF, and was ON again before the last device of the level was off"
+    )]
+    OnAgain {
+        /// The address of the device, or the plug.
+        place: String,
+    },
     /// The call has ended without an answer: there is a bug, or the runtime was shut down.
     #[error("the call was broken off; the power state is not known")]
     BrokenOff,

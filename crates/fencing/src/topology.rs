@@ -269,7 +269,7 @@ impl Fence {
             let remaining = turn.deadline.saturating_duration_since(Instant::now());
             let state = self.status(device, remaining.min(LOOK_AGAIN)).await;
             if matches!(state, Ok(PowerState::On)) {
-                return Err(turn.failure(device, Error::OnAgain));
+                return Err(turn.failure(device, Error::OnAgain { place: place(device) }));
             }
         }
         Ok(())
