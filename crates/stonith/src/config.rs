@@ -1,0 +1,345 @@
+//! What a controller is told.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::Read as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fmt, io};
+
+use rustix::fs::OFlags;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use zeroize::Zeroizing;
+
+use crate::instance::{InstanceName, RunDirectory};
+
+/// How often a device is asked where nobody says otherwise: well below the minute after which a BMC forgets a session
+/// (IPMI 2.0 §6.12.15, 60 s with a tolerance of 3 s).
+pub const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// The same for agents that are programs: each time one is started, and it logs in.
+pub const KEEP_ALIVE_OF_PROGRAMS: Duration = Duration::from_secs(60);
+/// So that a mistake is no flood.
+const SHORTEST_KEEP_ALIVE: Duration = Duration::from_millis(10);
+/// No file of targets is larger.
+const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+/// Where the programs of other projects are.
+pub const AGENT_DIRECTORY: &str = "/usr/sbin";
+
+/// What a controller is told: by the OCF agent on standard input (as JSON), or by a file (as TOML).
+///
+/// The machines come from one of three sources: they are named here (`hostlist`, or `targets` with parameters of their
+/// own), in a `mapfile`, or, where there is none of these, listed by the device.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The controller's name.
+    pub instance: InstanceName,
+    /// The fence agent of all devices, unless they have one of their own: `fence_ipmilan`.
+    pub agent: String,
+    /// Parameters of the agent for all devices.
+    #[serde(default)]
+    pub parameters: Parameters,
+    /// The machines: words separated by blanks, commas or semicolons, each `node` or `node=place`, where the place is the
+    /// address of the node's device or, of a device with several machines, its plug.
+    #[serde(default)]
+    pub hostlist: Option<String>,
+    /// The machines, each with parameters of its own.
+    #[serde(default)]
+    pub targets: BTreeMap<String, Parameters>,
+    /// A file with `[targets]`, and `[parameters]` for all of them, that is read again when it changes.
+    #[serde(default)]
+    pub mapfile: Option<PathBuf>,
+    /// How often each device is asked, in seconds.
+    #[serde(default, with = "seconds", skip_serializing_if = "Option::is_none")]
+    pub keepalive: Option<Duration>,
+    /// Where the socket and the locks are.
+    #[serde(default)]
+    pub run_directory: RunDirectory,
+    /// Where fence agents that are programs are looked for.
+    #[serde(default = "agent_directories")]
+    pub agent_directories: Vec<PathBuf>,
+    /// 0: what should be mended; 1: steps; 2: details.
+    #[serde(default)]
+    pub verbose_level: u8,
+}
+
+/// Parameters of fence agents by name. They do not print: a secret may be among them.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Parameters(pub BTreeMap<String, Zeroizing<String>>);
+
+/// A file of targets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MapFile {
+    /// For all of them.
+    #[serde(default)]
+    pub parameters: Parameters,
+    /// Each with parameters of its own; `agent` among them is its agent.
+    #[serde(default)]
+    pub targets: BTreeMap<String, Parameters>,
+}
+
+/// Why there is no configuration. No message repeats a value, which may be a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigFileError {
+    /// It cannot be read.
+    #[error("cannot read {}: {reason}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: io::Error,
+    },
+    /// Others could read the passwords in it, or say which machine is behind a name.
+    #[error("{} is open to others than its owner (mode {mode:o}), or not root's: chown root, chmod 600", .path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// It is not what it should be.
+    #[error("{}{}: {reason}", .path.display(), .line.map(|line| format!(", line {line}")).unwrap_or_default())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where, counted from 1.
+        line: Option<usize>,
+        /// What is wrong there.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// A mark of the whole configuration, by which another one can be told. What can be computed can be guessed at, so it
+    /// is told only over the socket, whose owner knows the secrets anyway.
+    #[must_use]
+    pub fn mark(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        let text = Zeroizing::new(serde_json::to_vec(self).unwrap_or_default());
+        text.hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+
+    /// Reads a configuration file, for this instance.
+    ///
+    /// # Errors
+    /// See [`ConfigFileError`].
+    pub fn read(path: &Path, instance: &InstanceName) -> Result<Self, ConfigFileError> {
+        #[derive(Deserialize)]
+        struct File {
+            #[serde(flatten)]
+            table: toml::Table,
+        }
+        let text = private_text(path)?;
+        let File { mut table } = parse(path, &text)?;
+        table.insert("instance".to_owned(), toml::Value::String(instance.to_string()));
+        table.try_into().map_err(|error| malformed(path, &text, &error))
+    }
+}
+
+impl MapFile {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// See [`ConfigFileError`].
+    pub fn read(path: &Path) -> Result<Self, ConfigFileError> {
+        parse(path, &private_text(path)?)
+    }
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigFileError> {
+    toml::from_str(text).map_err(|error| malformed(path, text, &error))
+}
+
+/// The library's message quotes keys and types, and no values.
+fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> ConfigFileError {
+    let before = |end: usize| text.get(..end).map(|before| before.matches('\n').count() + 1);
+    ConfigFileError::Malformed {
+        path: path.to_owned(),
+        line: error.span().and_then(|span| before(span.start)),
+        reason: error.message().escape_debug().to_string(),
+    }
+}
+
+/// What is in a file that nobody else may read or write.
+fn private_text(path: &Path) -> Result<Zeroizing<String>, ConfigFileError> {
+    let failed = |reason| ConfigFileError::Read { path: path.to_owned(), reason };
+    // A FIFO that nobody writes is not waited for.
+    let without_waiting = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(without_waiting).open(path);
+    let file = file.map_err(failed)?;
+    // Of the file that is open, so that nobody can exchange it between the look and the reading.
+    let metadata = file.metadata().map_err(failed)?;
+    let mode = metadata.mode() & 0o777;
+    let is_ours = [0, rustix::process::geteuid().as_raw()].contains(&metadata.uid());
+    if mode & 0o077 != 0 || !is_ours {
+        return Err(ConfigFileError::Exposed { path: path.to_owned(), mode });
+    }
+    text(file, metadata.len()).map_err(failed)
+}
+
+fn text(file: File, size: u64) -> io::Result<Zeroizing<String>> {
+    // With room for all from the beginning, it does not grow and leave copies.
+    let room = usize::try_from(size.min(LARGEST_FILE)).unwrap_or(0) + 1;
+    let mut text = Zeroizing::new(String::with_capacity(room));
+    file.take(LARGEST_FILE).read_to_string(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length < LARGEST_FILE) {
+        Ok(text)
+    } else {
+        Err(io::Error::other("it is too large"))
+    }
+}
+
+fn agent_directories() -> Vec<PathBuf> {
+    vec![AGENT_DIRECTORY.into()]
+}
+
+impl fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl<'a> Deserialize<'a> for Parameters {
+    fn deserialize<D: Deserializer<'a>>(from: D) -> Result<Self, D::Error> {
+        let values = BTreeMap::<String, Scalar>::deserialize(from)?;
+        Ok(Self(values.into_iter().map(|(name, value)| (name, value.into())).collect()))
+    }
+}
+
+/// A value as a user may write it.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a text, a whole number, or true or false")]
+enum Scalar {
+    Text(Zeroizing<String>),
+    Integer(i64),
+    Boolean(bool),
+}
+
+impl From<Scalar> for Zeroizing<String> {
+    fn from(scalar: Scalar) -> Self {
+        match scalar {
+            Scalar::Text(text) => text,
+            Scalar::Integer(number) => Self::new(number.to_string()),
+            Scalar::Boolean(is_set) => Self::new(is_set.to_string()),
+        }
+    }
+}
+
+/// A duration in seconds, which may have a fraction.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize as _, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        time: &Option<Duration>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        time.map(|time| time.as_secs_f64()).serialize(to)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(
+        from: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let seconds = Option::<f64>::deserialize(from)?;
+        let time = seconds.map(Duration::try_from_secs_f64).transpose();
+        match time.map_err(D::Error::custom)? {
+            Some(time) if time < super::SHORTEST_KEEP_ALIVE => {
+                Err(D::Error::custom("a device is not asked more often than 100 times a second"))
+            }
+            time => Ok(time),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn written(folder: &Path, text: &str) -> PathBuf {
+        let path = folder.join("file.toml");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+
+    fn read(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path(), text);
+        let instance = "rack1".parse().unwrap();
+        let place = format!("{}", path.display());
+        Config::read(&path, &instance).map_err(|error| error.to_string().replace(&place, "FILE"))
+    }
+
+    #[test]
+    fn a_file_has_what_the_documentation_shows() {
+        let config = read(
+            "agent = \"fence_ipmilan\"\nkeepalive = 10\n\
+             [parameters]\nusername = \"admin\"\nlanplus = true\nipport = 623\n\
+             [targets.node1]\nip = \"10.0.0.1\"\n",
+        );
+        let config = config.unwrap();
+        assert_eq!(config.instance.as_str(), "rack1");
+        assert_eq!(config.keepalive, Some(Duration::from_secs(10)));
+        let given: Vec<_> =
+            config.parameters.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(given, [("ipport", "623"), ("lanplus", "true"), ("username", "admin")]);
+        assert_eq!(config.run_directory, RunDirectory::default());
+    }
+
+    #[test]
+    fn a_mistake_has_its_line_and_repeats_no_value() {
+        for (text, error) in [
+            ("agent = \"a\"\nagent = 1\n", "FILE, line 2: duplicate key"),
+            ("agent = \"a\"\nkeepalive = \"secret\"\n", "FILE"),
+            ("agent = \"a\"\nkeepalive = 0\n", "FILE: a device is not asked more often"),
+            ("agent = \"a\"\nkeepalive = -1\n", "FILE"),
+            ("agent = \"a\"\nhostlst = \"secret\"\n", "FILE: unknown field `hostlst`"),
+            ("[parameters]\npassword = \"secret\"\n", "FILE: missing field `agent`"),
+            ("agent = \"a\"\n[parameters]\npassword = [\"secret\"]\n", "FILE: a text, a whole"),
+        ] {
+            let found = read(text).unwrap_err();
+            assert!(found.starts_with(error), "{text}: {found}");
+            assert!(!found.contains("secret"), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_or_write_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path(), "[targets.node1]\nip = \"10.0.0.1\"\n");
+        assert_eq!(MapFile::read(&path).unwrap().targets.len(), 1);
+        for mode in [0o640, 0o604, 0o602, 0o620] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let error = MapFile::read(&path).unwrap_err();
+            assert!(matches!(error, ConfigFileError::Exposed { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn parameters_do_not_print() {
+        let mut parameters = Parameters::default();
+        parameters.0.insert("password".to_owned(), Zeroizing::new("secret".to_owned()));
+        assert_eq!(format!("{parameters:?}"), "{\"password\"}");
+    }
+
+    #[test]
+    fn another_configuration_has_another_mark_and_survives_its_way_to_the_daemon() {
+        let text = "agent = \"fence_ipmilan\"\nhostlist = \"a=10.0.0.1\"\n";
+        let config = read(text).unwrap();
+        let sent = serde_json::to_vec(&config).unwrap();
+        let received: Config = serde_json::from_slice(&sent).unwrap();
+        assert_eq!(received.mark(), config.mark());
+        assert_ne!(read(&text.replace("10.0.0.1", "10.0.0.2")).unwrap().mark(), config.mark());
+    }
+}

@@ -1,0 +1,428 @@
+//! Which devices a configuration means, and which machine is behind which of them.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use fencing::{Agent, AgentConfig, ConfigError, Error, Fence, Plug};
+use zeroize::Zeroizing;
+
+use crate::agents;
+use crate::config::{Config, ConfigFileError, MapFile, Parameters};
+
+/// Devices, and machines behind them.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) devices: BTreeMap<DeviceKey, PlannedDevice>,
+    /// By name.
+    pub(crate) targets: BTreeMap<String, PlannedTarget>,
+}
+
+/// By what a device can be told from others: its agent and all its parameters but the plug.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DeviceKey {
+    agent: String,
+    parameters: Parameters,
+}
+
+/// A device, to be held.
+#[derive(Debug)]
+pub(crate) struct PlannedDevice {
+    /// Without a plug.
+    pub(crate) config: AgentConfig,
+    /// For people: the agent, and the address.
+    pub(crate) name: String,
+    /// What nobody else may use at the same time: a protocol and an address.
+    pub(crate) resource: String,
+    /// Whether the device is asked which machines it has.
+    pub(crate) is_asked_for_targets: bool,
+}
+
+/// A machine behind a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PlannedTarget {
+    pub(crate) device: DeviceKey,
+    /// Which of the device's machines it is, where that has to be said.
+    pub(crate) plug: Option<String>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The file of targets cannot be used.
+    #[error(transparent)]
+    MapFile(#[from] ConfigFileError),
+    /// More than one source of targets was given.
+    #[error("targets come from one source: hostlist, mapfile, or targets")]
+    SeveralSources,
+    /// There is nothing to fence.
+    #[error("no targets: {0} has none")]
+    NoTargets(&'static str),
+    /// There is no such agent.
+    #[error("the fence agent '{}' is not there{}", .name.escape_debug(), .reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    NoAgent {
+        /// Its name.
+        name: String,
+        /// Why it could not be loaded, if it was tried.
+        reason: Option<String>,
+    },
+    /// The name of a machine is none.
+    #[error("'{}' is no name of a node: blanks, ',', ';', '=', '\"' and control characters are not in one", .0.escape_debug())]
+    NodeName(String),
+    /// A word of the list of hosts is none.
+    #[error("hostlist: '{}' is neither NODE nor NODE=PLACE", .0.escape_debug())]
+    Word(String),
+    /// It is not said where the device of a machine is.
+    #[error("{node}: where is its device? Give its address, as {node}=ADDRESS or as its parameter ip")]
+    NoPlace {
+        /// The machine.
+        node: String,
+    },
+    /// Two names for one machine: one of them is a mistake, and the machine that it should be would never be fenced.
+    #[error("{one} and {other} are the same machine by their parameters: {device}{}", .plug.as_ref().map(|plug| format!(", plug {}", plug.escape_debug())).unwrap_or_default())]
+    SameMachine {
+        /// A machine.
+        one: String,
+        /// Another one.
+        other: String,
+        /// The device.
+        device: String,
+        /// The plug.
+        plug: Option<String>,
+    },
+    /// One device with two sets of parameters would be two sessions with it.
+    #[error("{resource} is used with two different sets of parameters (by {one} and {other}): it is one device, and gets one session")]
+    SameDevice {
+        /// The device.
+        resource: String,
+        /// A machine, or the agent.
+        one: String,
+        /// Another one.
+        other: String,
+    },
+    /// A parameter is wrong.
+    #[error("{}{source}", .node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default())]
+    Parameter {
+        /// The machine, if it is one of its own.
+        node: Option<String>,
+        /// What is wrong.
+        source: Error,
+    },
+}
+
+impl Plan {
+    /// Reads what the configuration says; touches no device. The agents that it names must be loaded.
+    pub(crate) fn of(config: &Config, fence: &Fence) -> Result<Self, PlanError> {
+        Self::with_file(config, map_file(config)?.as_ref(), fence)
+    }
+
+    pub(crate) fn with_file(
+        config: &Config,
+        file: Option<&MapFile>,
+        fence: &Fence,
+    ) -> Result<Self, PlanError> {
+        let mut builder = Builder { config, fence, plan: Self::default(), users: BTreeMap::new() };
+        let sources = [config.hostlist.is_some(), !config.targets.is_empty(), file.is_some()];
+        match (sources.iter().filter(|is_there| **is_there).count(), &config.hostlist, file) {
+            (0, ..) => builder.add_asked()?,
+            (1, Some(list), _) => builder.add_list(list)?,
+            (1, _, Some(file)) => builder.add_all(&file.parameters, &file.targets, "the map file")?,
+            (1, ..) => builder.add_all(&Parameters::default(), &config.targets, "targets")?,
+            _ => return Err(PlanError::SeveralSources),
+        }
+        Ok(builder.plan)
+    }
+
+    /// The names of all agents that it takes.
+    pub(crate) fn agents(config: &Config) -> Result<Vec<String>, PlanError> {
+        let file = map_file(config)?;
+        let own = file.iter().flat_map(|file| file.targets.values()).chain(config.targets.values());
+        let of_file = file.iter().map(|file| &file.parameters);
+        let named = own.chain(of_file).filter_map(|parameters| parameters.0.get("agent"));
+        let mut names: Vec<_> = named.map(|name| name.to_string()).collect();
+        names.push(config.agent.clone());
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+}
+
+fn map_file(config: &Config) -> Result<Option<MapFile>, PlanError> {
+    Ok(config.mapfile.as_deref().map(MapFile::read).transpose()?)
+}
+
+struct Builder<'a> {
+    config: &'a Config,
+    fence: &'a Fence,
+    plan: Plan,
+    /// Who uses each resource first.
+    users: BTreeMap<String, (DeviceKey, String)>,
+}
+
+impl Builder<'_> {
+    /// One device, which says itself which machines it has.
+    fn add_asked(&mut self) -> Result<(), PlanError> {
+        let agent = self.agent(&self.config.agent)?;
+        if !agent.can(fencing::Action::List) {
+            return Err(PlanError::NoTargets("hostlist, and the device cannot list its machines:"));
+        }
+        let config = self.configured(&agent, None, &[&self.config.parameters])?;
+        let key = self.device(config, &self.config.agent.clone())?;
+        if let Some(device) = self.plan.devices.get_mut(&key) {
+            device.is_asked_for_targets = true;
+        }
+        Ok(())
+    }
+
+    fn add_list(&mut self, list: &str) -> Result<(), PlanError> {
+        let is_separator = |c: char| c.is_whitespace() || c == ',' || c == ';';
+        let words: Vec<_> = list.split(is_separator).filter(|word| !word.is_empty()).collect();
+        if words.is_empty() {
+            return Err(PlanError::NoTargets("hostlist"));
+        }
+        let agent = self.agent(&self.config.agent)?;
+        let has_address = self.has_address(&agent);
+        for word in &words {
+            let (node, place) = match word.split_once('=') {
+                Some((node, place)) if !node.is_empty() && !place.is_empty() => (node, Some(place)),
+                Some(_) => return Err(PlanError::Word((*word).to_owned())),
+                None => (*word, None),
+            };
+            let own = match place {
+                Some(plug) if agent.plug != Plug::Ignored && has_address => plug_of(plug),
+                Some(address) => address_of(address, &agent),
+                // Of several machines behind one device each has to be told from the others.
+                None if has_address && is_told_by_plug(&agent, words.len()) => plug_of(node),
+                None if has_address => Parameters::default(),
+                None => return Err(PlanError::NoPlace { node: node.to_owned() }),
+            };
+            self.add(node, &[&self.config.parameters, &own])?;
+        }
+        Ok(())
+    }
+
+    fn has_address(&self, agent: &Agent) -> bool {
+        let names: Vec<_> = self.config.parameters.0.keys().collect();
+        let address = agent.parameter("ip");
+        address.is_none_or(|ip| names.iter().any(|name| ip.answers_to(name)))
+    }
+
+    fn add_all(
+        &mut self,
+        common: &Parameters,
+        targets: &BTreeMap<String, Parameters>,
+        source: &'static str,
+    ) -> Result<(), PlanError> {
+        if targets.is_empty() {
+            return Err(PlanError::NoTargets(source));
+        }
+        for (node, own) in targets {
+            self.add(node, &[&self.config.parameters, common, own])?;
+        }
+        Ok(())
+    }
+
+    /// A machine with the parameters of all of these, the last of which count most.
+    fn add(&mut self, node: &str, layers: &[&Parameters]) -> Result<(), PlanError> {
+        check_node_name(node)?;
+        let named = layers.iter().rev().find_map(|layer| layer.0.get("agent"));
+        let agent = self.agent(named.map_or(&self.config.agent, |name| name))?;
+        let mut config = self.configured(&agent, Some(node), layers)?;
+        let plug = take_plug(&mut config).map_err(|source| wrong(Some(node), source.into()))?;
+        let is_plug_missing = agent.plug == Plug::Required && plug.is_none();
+        let plug = if is_plug_missing { Some(node.to_owned()) } else { plug };
+        let device = self.device(config, node)?;
+        let target = PlannedTarget { device, plug };
+        if let Some((other, _)) = self.plan.targets.iter().find(|(_, other)| **other == target) {
+            return Err(PlanError::SameMachine {
+                one: other.clone(),
+                other: node.to_owned(),
+                device: self.plan.devices.get(&target.device).map(|d| d.name.clone()).unwrap_or_default(),
+                plug: target.plug,
+            });
+        }
+        self.plan.targets.insert(node.to_owned(), target);
+        Ok(())
+    }
+
+    fn agent(&self, name: &str) -> Result<Arc<Agent>, PlanError> {
+        agents::loaded(self.fence, name)
+            .cloned()
+            .ok_or_else(|| PlanError::NoAgent { name: name.to_owned(), reason: None })
+    }
+
+    /// The device's configuration, checked as far as that goes without the device.
+    fn configured(
+        &self,
+        agent: &Arc<Agent>,
+        node: Option<&str>,
+        layers: &[&Parameters],
+    ) -> Result<AgentConfig, PlanError> {
+        let mut config = AgentConfig::new(Arc::clone(agent));
+        let given = layers.iter().flat_map(|layer| &layer.0).filter(|(name, _)| *name != "agent");
+        for (name, value) in given {
+            config.set(name, value).map_err(|source| wrong(node, source.into()))?;
+        }
+        let mut whole = config.clone();
+        if agent.plug == Plug::Required && take_plug(&mut whole.clone()).is_ok_and(|plug| plug.is_none()) {
+            set_plug(&mut whole, "any").map_err(|source| wrong(node, source.into()))?;
+        }
+        let verified = self.fence.verify(&whole, Some(fencing::Action::Off));
+        verified.map_err(|source| wrong(node, source))?;
+        Ok(config)
+    }
+
+    /// Adds the device, if it is not there yet.
+    fn device(&mut self, config: AgentConfig, user: &str) -> Result<DeviceKey, PlanError> {
+        let key = DeviceKey::of(&config);
+        let planned = PlannedDevice {
+            name: name_of(&config),
+            resource: resource_of(&config, &key),
+            config,
+            is_asked_for_targets: false,
+        };
+        match self.users.entry(planned.resource.clone()) {
+            Entry::Occupied(entry) if entry.get().0 != key => {
+                return Err(PlanError::SameDevice {
+                    resource: planned.resource,
+                    one: entry.get().1.clone(),
+                    other: user.to_owned(),
+                });
+            }
+            Entry::Occupied(_) => {}
+            Entry::Vacant(entry) => {
+                entry.insert((key.clone(), user.to_owned()));
+            }
+        }
+        self.plan.devices.entry(key.clone()).or_insert(planned);
+        Ok(key)
+    }
+}
+
+/// Whether the machines of this many words are told apart by their plugs. The only machine of a device needs none.
+fn is_told_by_plug(agent: &Agent, words: usize) -> bool {
+    match agent.plug {
+        Plug::Ignored => false,
+        Plug::Chooses => words > 1,
+        Plug::Required => true,
+    }
+}
+
+fn wrong(node: Option<&str>, source: Error) -> PlanError {
+    PlanError::Parameter { node: node.map(str::to_owned), source }
+}
+
+/// Cluster nodes have names that go through lists and lines unharmed.
+pub(crate) fn check_node_name(node: &str) -> Result<(), PlanError> {
+    let is_fine = |c: char| !c.is_whitespace() && !c.is_control() && !",;=\"".contains(c);
+    if !node.is_empty() && node.len() <= 255 && node.chars().all(is_fine) {
+        Ok(())
+    } else {
+        Err(PlanError::NodeName(node.to_owned()))
+    }
+}
+
+fn plug_of(plug: &str) -> Parameters {
+    one("plug", plug)
+}
+
+fn one(name: &str, value: &str) -> Parameters {
+    Parameters([(name.to_owned(), Zeroizing::new(value.to_owned()))].into())
+}
+
+/// `10.0.0.1`, `bmc1:9623`, `[fd00::1]:9623`, `fd00::1`.
+fn address_of(place: &str, agent: &Agent) -> Parameters {
+    let (host, port) = match (place.strip_prefix('['), place.rsplit_once(':')) {
+        (Some(rest), _) => match rest.split_once(']') {
+            Some((host, port)) => (host, port.strip_prefix(':')),
+            None => (place, None),
+        },
+        (None, Some((host, port))) if !host.contains(':') => (host, Some(port)),
+        _ => (place, None),
+    };
+    let mut own = one("ip", host);
+    if let Some(port) = port.filter(|_| agent.parameter("ipport").is_some()) {
+        own.0.insert("ipport".to_owned(), Zeroizing::new(port.to_owned()));
+    }
+    own
+}
+
+/// Takes the plug out of a configuration.
+fn take_plug(config: &mut AgentConfig) -> Result<Option<String>, ConfigError> {
+    let Some(parameter) = config.agent().plug_parameter().map(|plug| plug.name.clone()) else {
+        return Ok(None);
+    };
+    if config.is_set("port_as_ip") || !config.is_given(&parameter) {
+        return Ok(None);
+    }
+    let plug = config.text(&parameter).or_else(|| config.integer(&parameter).map(|n| n.to_string()));
+    config.set(&parameter, "")?;
+    Ok(plug.filter(|_| config.agent().plug != Plug::Ignored))
+}
+
+fn set_plug(config: &mut AgentConfig, plug: &str) -> Result<(), ConfigError> {
+    match config.agent().plug_parameter().map(|plug| plug.name.clone()) {
+        Some(parameter) => config.set(&parameter, plug),
+        None => Ok(()),
+    }
+}
+
+impl DeviceKey {
+    fn of(config: &AgentConfig) -> Self {
+        let given = config.given();
+        let parameters = given.map(|(parameter, value)| (parameter.name.to_string(), shown(value)));
+        Self {
+            agent: config.agent().name.to_string(),
+            parameters: Parameters(parameters.collect()),
+        }
+    }
+}
+
+impl std::fmt::Debug for DeviceKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} with {:?}", self.agent, self.parameters)
+    }
+}
+
+fn shown(value: &fencing::Value) -> Zeroizing<String> {
+    use fencing::Value;
+    Zeroizing::new(match value {
+        Value::Boolean(is_set) => is_set.to_string(),
+        Value::String(text) => text.clone(),
+        Value::Secret(secret) => return Zeroizing::new(secret.expose().to_owned()),
+        Value::Integer(number) => number.to_string(),
+        Value::Seconds(time) => time.as_secs().to_string(),
+        Value::Select(word) => word.to_string(),
+    })
+}
+
+fn name_of(config: &AgentConfig) -> String {
+    let agent = &config.agent().name;
+    match address(config) {
+        Some(address) => format!("{agent} {address}"),
+        None => agent.to_string(),
+    }
+}
+
+fn address(config: &AgentConfig) -> Option<String> {
+    let host = config.text("ip")?.to_ascii_lowercase().escape_debug().to_string();
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    Some(match config.integer("ipport") {
+        Some(port) => format!("{host}:{port}"),
+        None => host,
+    })
+}
+
+/// What two configurations have in common if they mean the same device.
+fn resource_of(config: &AgentConfig, key: &DeviceKey) -> String {
+    let agent = &config.agent().name;
+    match address(config) {
+        Some(address) => format!("{} {address}", agents::protocol(agent)),
+        None => {
+            let mut hasher = DefaultHasher::new();
+            key.parameters.hash(&mut hasher);
+            format!("{agent} {:016x}", hasher.finish())
+        }
+    }
+}
