@@ -16,6 +16,15 @@ pub trait Device: Send {
     /// Where the device is, for messages: `10.0.0.5:623`.
     fn address(&self) -> String;
 
+    /// A new operation begins: what was held to within one operation only, such as who has answered before and what
+    /// was asked for, is forgotten. A session or connection that is there is kept, with what it is known by.
+    fn begin(&mut self) {}
+
+    /// Which of the device's machines the following calls are about, by the name that the parameter `plug` takes; with
+    /// `None` the one that the configuration means. To be called when an operation begins. A name that is none of a
+    /// machine is told by the next call.
+    fn select(&mut self, _plug: Option<&str>) {}
+
     /// Reads the power state from the machine, now; never from memory.
     ///
     /// # Errors
@@ -131,8 +140,22 @@ pub enum ErrorKind {
     Refused,
     /// The device is there, and has several machines: it was not said which is meant.
     Unchosen,
+    /// The device is there, and has no machine of this name, or several: the end, whatever was asked for.
+    NoSuchPlug,
     /// Wrong credentials or privileges, or not the device that it was: the end, whatever was asked for.
     Denied,
+}
+
+impl ErrorKind {
+    /// Whether nothing else can come of it within the operation.
+    pub(crate) fn is_final(self) -> bool {
+        matches!(self, Self::NoSuchPlug | Self::Denied)
+    }
+
+    /// Whether it is only about which machine is meant; the device itself answers.
+    pub(crate) fn is_about_plug(self) -> bool {
+        matches!(self, Self::Unchosen | Self::NoSuchPlug)
+    }
 }
 
 impl DeviceError {

@@ -7,8 +7,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    Action, Agent, AgentConfig, ConfigError, Error, LoadFailure, Loaded, Outcome, Parameter, Plug,
-    Port, PowerCommand, PowerState, Provider, Success,
+    Action, Agent, AgentConfig, ConfigError, Error, Held, LoadFailure, Loaded, Outcome, Parameter,
+    Plug, Port, PowerCommand, PowerState, Provider, Success,
 };
 
 /// How much later than asked a provider may come back before it is no longer waited for. It knows better than anybody
@@ -257,6 +257,20 @@ impl Fence {
         in_time(deadline, config, provider.list(config, deadline)).await
     }
 
+    /// A device that is held between actions, for programs that live long. What is wrong with the configuration is said
+    /// now, but for a plug that is missing, because it comes with each call. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// Whatever is wrong first.
+    pub fn hold(&self, config: &AgentConfig) -> Result<Held, Error> {
+        let agent = config.agent();
+        self.agent(&agent.provider, &agent.name)?;
+        check_required(config)?;
+        let provider = &self.registered(&agent.provider)?.provider;
+        provider.verify(config)?;
+        Held::new(Arc::clone(provider), config.clone())
+    }
+
     /// Waits until sessions are closed and processes have ended that calls have left behind: those that were dropped,
     /// and those that had their answer. To be called before the runtime ends.
     pub async fn finish(&self, within: Duration) {
@@ -286,7 +300,7 @@ pub(crate) fn deadline_after(within: Duration) -> Instant {
 }
 
 /// Holds a provider to its deadline.
-async fn in_time<T>(
+pub(crate) async fn in_time<T>(
     deadline: Instant,
     config: &AgentConfig,
     call: impl Future<Output = Result<T, Error>>,
@@ -310,7 +324,7 @@ fn default_action(config: &AgentConfig) -> Result<Action, Error> {
     }
 }
 
-fn check_action(agent: &Agent, action: Action) -> Result<(), Error> {
+pub(crate) fn check_action(agent: &Agent, action: Action) -> Result<(), Error> {
     let is_list = matches!(action, Action::List | Action::ListStatus);
     match action {
         _ if agent.can(action) => Ok(()),
@@ -321,7 +335,7 @@ fn check_action(agent: &Agent, action: Action) -> Result<(), Error> {
     }
 }
 
-fn check_plug(config: &AgentConfig, action: Action) -> Result<(), Error> {
+pub(crate) fn check_plug(config: &AgentConfig, action: Action) -> Result<(), Error> {
     let agent = config.agent();
     let is_for_all = matches!(action, Action::Monitor | Action::List | Action::ListStatus);
     let is_named = agent.plug_parameter().is_some_and(|parameter| config.is_given(&parameter.name));

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::procedure::{Done, Remark};
-use crate::{Agent, AgentConfig, Error, PowerCommand, PowerState};
+use crate::{Agent, AgentConfig, Device, Error, PowerCommand, PowerState};
 
 /// Where agents come from, and who carries their actions out. Two come with this crate, see
 /// [`providers`](crate::providers); programs may register others.
@@ -54,6 +54,18 @@ pub trait Provider: Send + Sync {
     /// When they cannot be listed.
     async fn list(&self, config: &AgentConfig, deadline: Instant) -> Result<Vec<Port>, Error>;
 
+    /// A device that may be [held](crate::Held) between actions: a session that is kept serves many. `None` where the
+    /// provider has no such thing, and each action is a call of its own. Nothing is connected by it.
+    ///
+    /// A future of a *reading* of the device that is dropped half way leaves the device usable. After one of a command
+    /// it is closed and not used again.
+    ///
+    /// # Errors
+    /// When there can be no device with this configuration.
+    fn device(&self, _config: &AgentConfig) -> Result<Option<Box<dyn Device>>, Error> {
+        Ok(None)
+    }
+
     /// Waits until all is given back that calls have left behind.
     async fn finish(&self, _deadline: Instant) {}
 }
@@ -88,6 +100,10 @@ impl<P: Provider + ?Sized> Provider for Arc<P> {
 
     async fn list(&self, config: &AgentConfig, deadline: Instant) -> Result<Vec<Port>, Error> {
         (**self).list(config, deadline).await
+    }
+
+    fn device(&self, config: &AgentConfig) -> Result<Option<Box<dyn Device>>, Error> {
+        (**self).device(config)
     }
 
     async fn finish(&self, deadline: Instant) {

@@ -1,29 +1,38 @@
-//! Where the service is reached: of the addresses of a host name, the one that has answered, and no other. Another may be
-//! another machine.
+//! Where the service is reached: of the addresses of a host name, the one that has answered in this operation, and no
+//! other. Another may be another machine.
 
 use std::iter;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::lookup_host;
 
 /// The address of the service, once it has answered.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Address(Arc<OnceLock<IpAddr>>);
+pub(crate) struct Address(Arc<Mutex<Option<IpAddr>>>);
 
 impl Address {
     /// An answer came from there.
     pub(crate) fn note(&self, from: SocketAddr) {
         // The first one counts.
-        let _ = self.0.set(from.ip());
+        self.answered().get_or_insert(from.ip());
+    }
+
+    /// A new operation begins.
+    pub(crate) fn forget(&self) {
+        *self.answered() = None;
+    }
+
+    fn answered(&self) -> MutexGuard<'_, Option<IpAddr>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Resolve for Address {
     /// One address of each family, until one of them has answered. The port is that of the URL.
     fn resolve(&self, name: Name) -> Resolving {
-        let answered = self.0.get().copied();
+        let answered = *self.answered();
         Box::pin(async move {
             let addresses: Addrs = match answered {
                 Some(ip) => Box::new(iter::once(SocketAddr::new(ip, 0))),

@@ -40,7 +40,7 @@ pub(crate) struct Admission {
     has_tried_session: bool,
     /// A session that is being opened.
     opening: Option<JoinHandle<Result<Answer, Error>>>,
-    /// All sessions that were opened.
+    /// The sessions that were opened in this operation, and the one before them.
     sessions: Vec<Option<Url>>,
 }
 
@@ -56,6 +56,14 @@ impl Admission {
             opening: None,
             sessions: Vec::new(),
         }
+    }
+
+    /// A new operation begins. Sessions before the last one have ended, since the service would not have them any more.
+    pub(crate) fn begin(&mut self) {
+        self.refusals = 0;
+        self.has_tried_session = false;
+        let ended = self.sessions.len().saturating_sub(1);
+        self.sessions.drain(..ended);
     }
 
     /// The header that says who asks.

@@ -14,6 +14,7 @@ use crate::exchange::{Answer, Body};
 use crate::listed::Listed;
 use crate::login::Credentials;
 use crate::origin::Origin;
+use crate::selection::{Operation, Places, Presses, is_nameless};
 use crate::system::{
     ComputerSystem, PowerState, Purpose, ResetType, YEAR_2000, allowable_of_action_info,
 };
@@ -27,10 +28,6 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
 /// More pages, or more systems, are in no machine.
 const MOST_PAGES: usize = 64;
 const MOST_SYSTEMS: usize = 256;
-/// How long after a press of the power button off is not believed: a press that came when the machine was just going off
-/// by itself switches it on again.
-const BUTTON_SETTLES: Duration = Duration::from_secs(4);
-
 /// Where a service is, and how to talk to it.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -50,26 +47,27 @@ pub struct Config {
     pub policy: RetryPolicy,
 }
 
-/// A client for the power of one system.
+/// A client for the power of one system, or of one at a time of several behind the same service.
 ///
 /// Each call comes back by its deadline. It connects when it is first asked for something, and again when the
-/// connection was lost; [`Client::close`] gives back what it holds at the service.
+/// connection was lost; [`Client::close`] gives back what it holds at the service. A future of a reading that is dropped
+/// costs a connection at most.
+///
+/// Within an operation, from [`Client::begin`] to the next, all answers are those of one system at one address. Without
+/// that call it is one operation all the time.
 pub struct Client {
     connection: Connection,
     root: Url,
+    /// Which system the configuration names, and where it says that the system is.
     choice: Option<String>,
-    /// Where the system is, once that is known.
     url: Option<Url>,
-    /// The system as it was read first.
-    first: Option<ComputerSystem>,
-    /// The system as it was read last.
-    last: Option<ComputerSystem>,
-    /// The types of reset, where the service says them in another place than the system: once it was asked, what it said.
-    allowable: Option<Option<Vec<String>>>,
-    /// When the power button was pressed, and what for.
-    pressed: Option<(Instant, Purpose)>,
-    reset_taken_at: Option<Duration>,
-    read_at: Option<Duration>,
+    /// Which system is meant instead.
+    selected: Option<String>,
+    operation: Operation,
+    places: Places,
+    presses: Presses,
+    /// Whether the service ever had several systems. Then the only one that is left is not meant by every name.
+    has_several: bool,
 }
 
 impl Client {
@@ -96,13 +94,34 @@ impl Client {
             root,
             choice,
             url,
-            first: None,
-            last: None,
-            allowable: None,
-            pressed: None,
-            reset_taken_at: None,
-            read_at: None,
+            selected: None,
+            operation: Operation::default(),
+            places: Places::default(),
+            presses: Presses::default(),
+            has_several: false,
         })
+    }
+
+    /// Begins a new operation: what the last one was held to is forgotten, such as the address and the system that answered.
+    /// The connection and a session are kept, and where systems were found, each of which has to be the same still.
+    pub fn begin(&mut self) {
+        self.connection.begin();
+        self.begin_with_system();
+    }
+
+    /// Means another system from now on, by its Id, Name, UUID, HostName or SerialNumber; without a name, the one that the
+    /// configuration means. What was held to with the one before is forgotten. Where the configuration has the path of the
+    /// system, no other can be meant: the name must be one of its names.
+    pub fn select(&mut self, choice: Option<&str>) {
+        if self.selected.as_deref() != choice {
+            self.selected = choice.map(str::to_owned);
+            self.begin_with_system();
+        }
+    }
+
+    fn begin_with_system(&mut self) {
+        self.operation = Operation::default();
+        self.presses.begin();
     }
 
     /// Whether the service has taken the credentials.
@@ -122,49 +141,95 @@ impl Client {
     /// # Errors
     /// When no trustworthy answer came.
     pub async fn power_state(&mut self, deadline: Instant) -> Result<PowerState, Error> {
-        let state = self.system(deadline).await?.power_state()?.clone();
-        let is_settling = self.pressed.is_some_and(|(at, purpose)| {
-            matches!(purpose, Purpose::Off { .. }) && at.elapsed() < BUTTON_SETTLES
-        });
-        Ok(if is_settling && state == PowerState::Off { PowerState::PoweringOff } else { state })
+        let system = self.system(deadline).await?;
+        let (path, state) = (system.path.clone(), system.power_state()?.clone());
+        let is_believed = state != PowerState::Off || !self.presses.is_settling(&path);
+        Ok(if is_believed { state } else { PowerState::PoweringOff })
     }
 
-    /// The system, read from the service now. The first time it is looked for, unless the configuration names it.
+    /// The system, read from the service now. The first time it is looked for, unless the configuration says where it is.
     ///
     /// # Errors
     /// When no trustworthy answer came; when there is no system, or no telling which; when it is another one than the
     /// first time.
     pub async fn system(&mut self, deadline: Instant) -> Result<&ComputerSystem, Error> {
-        let system = match self.url.clone() {
+        let system = match self.operation.url.clone() {
             Some(url) => self.read_system(url, deadline).await?,
-            None => {
-                let listed = self.listed(deadline).await?;
-                let system = listed.chosen(self.choice.as_deref())?;
-                self.url = Some(self.at(Step::System, &self.root, &system.path)?);
-                system
-            }
+            None => self.found(deadline).await?,
         };
-        if self.first.is_none() && !system.has_reset() {
+        if self.operation.first.is_none() && !system.has_reset() {
             // Its power state would be that of something else, such as a chassis.
             return Err(Error::no_reset(&system));
         }
-        let first = self.first.get_or_insert_with(|| system.clone());
-        if system.id.is_empty() && !first.id.is_empty() {
+        let first = self.operation.first.get_or_insert_with(|| system.clone());
+        if is_nameless(first, &system) {
             // It is nobody's, rather than another's.
-            return Err(Error::Missing { step: Step::System, path: system.path, what: "Id" });
+            return Err(Error::no_id(&system));
         }
         if !first.may_be(&system) {
             let (before, now) = (first.to_string(), system.to_string());
             return Err(Error::AnotherSystem { before, now });
         }
         first.learn(&system);
-        Ok(self.last.insert(system))
+        Ok(self.operation.last.insert(system))
+    }
+
+    /// The system that is meant: where it was found before, if it is there still; otherwise where the configuration says, or
+    /// among all that there are.
+    async fn found(&mut self, deadline: Instant) -> Result<ComputerSystem, Error> {
+        if let Some(system) = self.found_again(deadline).await? {
+            return Ok(system);
+        }
+        let (url, system) = match self.url.clone() {
+            Some(url) => {
+                let system = self.read_system(url.clone(), deadline).await?;
+                if let Some(choice) = self.selected.clone().filter(|name| !system.is_called(name)) {
+                    return Err(Error::NotThisSystem { choice, system: system.to_string() });
+                }
+                (url, system)
+            }
+            None => {
+                let listed = self.listed(deadline).await?;
+                let choice = self.selected.as_deref().or(self.choice.as_deref());
+                let system = listed.chosen(choice, self.has_several)?;
+                (self.at(Step::System, &self.root, &system.path)?, system)
+            }
+        };
+        self.places.note(self.selected.clone(), url.clone(), system.clone());
+        self.operation.url = Some(url);
+        Ok(system)
+    }
+
+    async fn found_again(&mut self, deadline: Instant) -> Result<Option<ComputerSystem>, Error> {
+        let Some(place) = self.places.of(&self.selected) else { return Ok(None) };
+        let url = place.url.clone();
+        let system = match self.read_system(url.clone(), deadline).await {
+            Ok(system) => Some(system),
+            Err(Error::Refused { refusal, .. }) if refusal.status == 404 => {
+                log::info!("{}: {refusal}; looking for it", self.connection.origin());
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let choice = self.selected.as_deref().or(self.choice.as_deref());
+        if let Some((place, system)) = self.places.of(&self.selected).zip(system) {
+            if place.is_nameless(&system) {
+                return Err(Error::no_id(&system));
+            }
+            if place.is_still(choice, &system) {
+                self.operation.url = Some(url);
+                return Ok(Some(system));
+            }
+            log::info!("{}: {system} is there now; looking anew", self.connection.origin());
+        }
+        self.places.forget(&self.selected);
+        Ok(None)
     }
 
     /// The system as it was last read, if it was.
     #[must_use]
     pub fn last_read(&self) -> Option<&ComputerSystem> {
-        self.last.as_ref()
+        self.operation.last.as_ref()
     }
 
     /// All systems of the service, from its root over the pages of its collection (DSP0266, "Resource collections").
@@ -187,6 +252,7 @@ impl Client {
                 Err(error) => return Err(error),
             }
         }
+        self.has_several |= listed.has_several();
         Ok(listed)
     }
 
@@ -213,16 +279,16 @@ impl Client {
         let from = self.at(Step::System, &self.root, &system.path)?;
         let url = self.at(Step::Reset, &from, &action.target)?;
         if reset == ResetType::PushPowerButton {
-            self.press(purpose, deadline).await?;
+            self.press(&system.path, purpose, deadline).await?;
         }
         log::info!("{}: {reset} to system {system}", self.connection.origin());
         let result = self.post(&url, reset, system.etag.as_deref(), deadline).await;
         if reset == ResetType::PushPowerButton {
             // It may have been pressed at any time until now.
-            self.pressed = Some((Instant::now(), purpose));
+            self.presses.note(&system.path, purpose);
         }
         let answer = result?;
-        self.reset_taken_at = answer.date();
+        self.operation.reset_taken_at = answer.date();
         match task_of(&answer).filter(|_| purpose != Purpose::Cycle) {
             Some(monitor) => match self.connection.origin().here(&url, &monitor) {
                 Some(monitor) => self.follow_task(monitor, &answer, deadline).await,
@@ -237,9 +303,10 @@ impl Client {
     /// `Date` of its answers), and not later than now. A service without a clock that is set proves nothing.
     #[must_use]
     pub fn was_reset_since(&self) -> bool {
-        let last_reset = self.last.as_ref().and_then(|system| system.last_reset_time.as_ref());
+        let last_reset =
+            self.operation.last.as_ref().and_then(|system| system.last_reset_time.as_ref());
         let (Some(reset), Some(taken_at), Some(read_at)) =
-            (last_reset, self.reset_taken_at, self.read_at)
+            (last_reset, self.operation.reset_taken_at, self.operation.read_at)
         else {
             return false;
         };
@@ -262,7 +329,7 @@ impl Client {
         let path = path_of(&url);
         let (answer, document) = self.connection.read(Step::System, url, deadline).await?;
         let etag = answer.header(&header::ETAG).map(str::to_owned);
-        self.read_at = answer.date();
+        self.operation.read_at = answer.date();
         Ok(ComputerSystem::of(&path, etag, &document))
     }
 
@@ -310,40 +377,63 @@ impl Client {
 
     /// The system as it was last read, with what is known of the resets that it takes.
     async fn resettable(&mut self, deadline: Instant) -> Result<ComputerSystem, Error> {
-        let mut system = match self.last.clone() {
+        let mut system = match self.operation.last.clone() {
             Some(system) => system,
             None => self.system(deadline).await?.clone(),
         };
         let Some(action) = system.reset.as_mut().filter(|action| action.allowable.is_none()) else {
             return Ok(system);
         };
-        if let (None, Some(path)) = (&self.allowable, &action.action_info) {
-            let from = self.at(Step::System, &self.root, &system.path)?;
-            let url = self.at(Step::ActionInfo, &from, path)?;
-            let until = deadline.min(Instant::now() + self.connection.policy().action_info);
-            let question = Question::get(Step::ActionInfo, url);
-            let answer = self.connection.ask_once(&question, until).await;
-            if let Err(error) = &answer {
-                log::info!("{}: {error}", self.connection.origin());
-            }
-            let document = answer.ok().and_then(|answer| answer.document());
-            self.allowable = Some(document.as_ref().and_then(allowable_of_action_info));
-        }
-        action.allowable = self.allowable.clone().flatten();
+        action.allowable =
+            self.allowable(&system.path, action.action_info.as_deref(), deadline).await?;
         Ok(system)
+    }
+
+    /// The types of reset that the service says in another place than the system; asked once in an operation, until it has
+    /// said them.
+    async fn allowable(
+        &mut self,
+        system: &str,
+        info: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Option<Vec<String>>, Error> {
+        let known = self.places.of(&self.selected).and_then(|place| place.allowable.clone());
+        let Some(path) = info.filter(|_| known.is_none() && !self.operation.has_asked_for_types)
+        else {
+            return Ok(known);
+        };
+        let from = self.at(Step::System, &self.root, system)?;
+        let url = self.at(Step::ActionInfo, &from, path)?;
+        let until = deadline.min(Instant::now() + self.connection.policy().action_info);
+        let answer = self.connection.ask_once(&Question::get(Step::ActionInfo, url), until).await;
+        if let Err(error) = &answer {
+            log::info!("{}: {error}", self.connection.origin());
+        }
+        self.operation.has_asked_for_types = true;
+        let document = answer.ok().and_then(|answer| answer.document());
+        let allowable = document.as_ref().and_then(allowable_of_action_info);
+        if let Some(place) = self.places.of(&self.selected) {
+            place.allowable.clone_from(&allowable);
+        }
+        Ok(allowable)
     }
 
     /// Makes sure that the button may be pressed now: only if the system is in the other state, not on its way, and not
     /// twice.
-    async fn press(&mut self, purpose: Purpose, deadline: Instant) -> Result<(), Error> {
+    async fn press(
+        &mut self,
+        path: &str,
+        purpose: Purpose,
+        deadline: Instant,
+    ) -> Result<(), Error> {
         let is_off_wanted = matches!(purpose, Purpose::Off { .. });
         let other = if is_off_wanted { PowerState::On } else { PowerState::Off };
         let state = self.power_state(deadline).await?;
-        let was_pressed = self.pressed.is_some_and(|(_, before)| before == purpose);
+        let was_pressed = self.presses.was_pressed(path, purpose);
         if state != other || was_pressed {
             return Err(Error::NotPressed { state, was_pressed });
         }
-        self.pressed = Some((Instant::now(), purpose));
+        self.presses.note(path, purpose);
         Ok(())
     }
 

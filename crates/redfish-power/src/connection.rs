@@ -159,6 +159,12 @@ impl Connection {
         Ok(Next::Again(again))
     }
 
+    /// A new operation begins: it may lead to another address than the last one, and be refused as often.
+    pub(crate) fn begin(&mut self) {
+        self.wire.address.forget();
+        self.admission.begin();
+    }
+
     /// Gives back what is held at the service.
     pub(crate) async fn close(&mut self, deadline: Instant) {
         self.admission.close(&self.wire, deadline).await;

@@ -121,6 +121,14 @@ pub enum Error {
         /// Those that can be reset.
         systems: Vec<String>,
     },
+    /// The configuration has the path of another system than the one that was chosen.
+    #[error("'{}' is not the name of the system whose path is configured, which is {system}", shown(.choice))]
+    NotThisSystem {
+        /// The name that was to choose one.
+        choice: String,
+        /// The one whose path is configured.
+        system: String,
+    },
     /// The service lists more systems than any machine has.
     #[error("the service lists more than {most} systems")]
     TooManySystems {
@@ -229,6 +237,10 @@ pub struct Refusal {
 impl Error {
     pub(crate) fn no_reset(system: &ComputerSystem) -> Self {
         Self::NoReset { path: system.path.clone() }
+    }
+
+    pub(crate) fn no_id(system: &ComputerSystem) -> Self {
+        Self::Missing { step: Step::System, path: system.path.clone(), what: "Id" }
     }
 }
 

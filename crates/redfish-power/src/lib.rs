@@ -88,6 +88,7 @@ mod message;
 mod origin;
 mod patience;
 mod retry;
+mod selection;
 mod system;
 mod task;
 mod tls;

@@ -12,10 +12,20 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
+    /// Whether there is more than one candidate, those that are not there included.
+    pub(crate) fn has_several(&self) -> bool {
+        let candidates = self.systems.iter().filter(|system| system.has_reset());
+        candidates.count() + self.absent.len() > 1
+    }
+
     /// The one system that is meant. Candidates are those that can be reset: a baseboard beside the host cannot. The only
     /// candidate is meant whatever name is given, unless the name is that of a system that cannot be reset, or may be that of
-    /// one that is not there.
-    pub(crate) fn chosen(self, choice: Option<&str>) -> Result<ComputerSystem, Error> {
+    /// one that is not there, or was there before (`had_several`).
+    pub(crate) fn chosen(
+        self,
+        choice: Option<&str>,
+        had_several: bool,
+    ) -> Result<ComputerSystem, Error> {
         let Self { systems, absent } = self;
         let (mut candidates, others): (Vec<_>, Vec<_>) =
             systems.into_iter().partition(ComputerSystem::has_reset);
@@ -23,7 +33,7 @@ impl Listed {
         if let Some(other) = others.iter().find(|system| is_meant(system)) {
             return Err(Error::no_reset(other));
         }
-        let is_only_one = candidates.len() == 1 && absent.is_empty();
+        let is_only_one = candidates.len() == 1 && absent.is_empty() && !had_several;
         let mut shown = shown(&candidates);
         if !is_only_one {
             candidates.retain(is_meant);
@@ -69,7 +79,7 @@ mod tests {
             systems: systems.iter().map(|(id, has_reset)| system(id, *has_reset)).collect(),
             absent: absent.iter().map(|&path| path.to_owned()).collect(),
         };
-        listed.chosen(choice).map(|system| system.id).map_err(|error| error.to_string())
+        listed.chosen(choice, false).map(|system| system.id).map_err(|error| error.to_string())
     }
 
     fn choose(systems: &[(&str, bool)], choice: Option<&str>) -> Result<String, String> {

@@ -133,7 +133,7 @@ impl Cycle {
                     seen = 0;
                     reading.state() == PowerState::On
                 }
-                Err(source) if source.kind() == ErrorKind::Denied => {
+                Err(source) if source.kind().is_final() => {
                     return Err(FenceError::StateUnknown { command: "power cycle", source });
                 }
                 Err(_) => {

@@ -197,7 +197,7 @@ impl<'a> Switch<'a> {
 
     /// A refusal ends it only if no command was ever taken: some BMCs refuse one while they carry out another.
     fn can_continue_after(&self, error: &DeviceError) -> bool {
-        let is_final = error.kind() == ErrorKind::Denied;
+        let is_final = error.kind().is_final();
         let may_pass = error.is_transient() || error.kind() == ErrorKind::PresentState;
         may_pass || (self.acknowledged.is_some() && !is_final)
     }
@@ -209,7 +209,7 @@ impl<'a> Switch<'a> {
         device: &dyn Device,
         error: DeviceError,
     ) -> Result<(), FenceError> {
-        if error.kind() == ErrorKind::Denied {
+        if error.kind().is_final() {
             return Err(FenceError::StateUnknown { command: self.name(), source: error });
         }
         log::info!("{}: {error}; reading the power state again", device.address());

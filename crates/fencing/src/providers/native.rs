@@ -1,24 +1,15 @@
 //! The agents of this project, in process.
 
-use std::pin::Pin;
-use std::time::Duration;
-
 use async_trait::async_trait;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::agents::{self, Definition, OpenDevice};
-use crate::procedure::{self, FenceError, Settings};
+use crate::operation::{self, Procedure};
+use crate::procedure::{self, Settings};
 use crate::work::{Caller, Works};
 use crate::{
     AgentConfig, Device, Error, Loaded, Port, PowerCommand, PowerState, Provider, Success,
-    password_script,
 };
-
-/// How long a device may take to give back its session, which nobody waits for any more.
-const CLOSING: Duration = Duration::from_secs(5);
-/// What is kept of the caller's time so that the procedure, which knows what was seen, can say so: the last reading,
-/// which may take a second, and a little more.
-const LAST_WORDS: Duration = Duration::from_millis(1500);
 
 /// The agents of this project: `fence_ipmilan` under all its names, `fence_redfish`. They run in process, no program is
 /// started, and it is the definitions and the procedure of the programs that are carried out.
@@ -72,13 +63,10 @@ impl Provider for Native {
         command: PowerCommand,
         deadline: Instant,
     ) -> Result<Success, Error> {
-        let delay = match command {
-            PowerCommand::Off | PowerCommand::Reboot => config.seconds("delay"),
-            PowerCommand::On | PowerCommand::Diag => None,
-        };
+        let delay = operation::delay(config, command);
         let done = self.act(config, deadline, move |device, settings| {
             Box::pin(async move {
-                sleep(delay.unwrap_or_default()).await;
+                sleep(delay).await;
                 procedure::command(device, command, settings).await
             })
         });
@@ -105,13 +93,16 @@ impl Provider for Native {
         ports.await
     }
 
+    fn device(&self, config: &AgentConfig) -> Result<Option<Box<dyn Device>>, Error> {
+        let mut config = config.clone();
+        config.take_plug_for_ip()?;
+        Ok(Some((self.open(&config)?)(&config)?))
+    }
+
     async fn finish(&self, deadline: Instant) {
         self.works.finish(deadline).await;
     }
 }
-
-/// What is done with a device once it is open.
-type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, FenceError>> + Send + 'a>>;
 
 impl Native {
     fn open(&self, config: &AgentConfig) -> Result<OpenDevice, Error> {
@@ -128,19 +119,20 @@ impl Native {
         &self,
         config: &AgentConfig,
         deadline: Instant,
-        act: impl for<'a> FnOnce(&'a mut dyn Device, &'a Settings) -> Answer<'a, T> + Send + 'static,
+        act: impl for<'a> FnOnce(&'a mut dyn Device, &'a Settings) -> Procedure<'a, T> + Send + 'static,
     ) -> Result<T, Error> {
         let open = self.open(config)?;
         let mut config = config.clone();
         config.take_plug_for_ip()?;
-        let settings = settings(&config, deadline)?;
+        let settings = operation::settings(&config, deadline)?;
         let work = |mut caller: Caller<Result<T, Error>>| async move {
             let mut device = None;
             let acting = async {
-                let device = device.insert(opened(open, &mut config).await?);
+                let opened = operation::opened(config, |config| Ok(open(config)?)).await?;
+                let device = device.insert(opened);
                 act(device.as_mut(), &settings)
                     .await
-                    .map_err(|source| Error::Procedure { address: device.address(), source })
+                    .map_err(|source| operation::failed(device.as_ref(), source))
             };
             let answer = tokio::select! {
                 biased;
@@ -148,39 +140,14 @@ impl Native {
                 answer = timeout_at(deadline, acting) => Some(answer),
             };
             if let Some(answer) = answer {
-                caller.answer(answer.unwrap_or_else(|_| Err(timed_out(device.as_deref()))));
+                let answer =
+                    answer.unwrap_or_else(|_| Err(operation::timed_out(device.as_deref())));
+                caller.answer(answer);
             }
-            close(device).await;
+            if let Some(device) = device {
+                operation::close(device).await;
+            }
         };
         self.works.run(work).await?
-    }
-}
-
-/// The procedure's settings, with the end of the caller's time.
-fn settings(config: &AgentConfig, deadline: Instant) -> Result<Settings, Error> {
-    let now = Instant::now();
-    let remaining = deadline.saturating_duration_since(now);
-    let until = now + remaining.saturating_sub(LAST_WORDS.min(remaining / 2));
-    Ok(Settings { until: Some(until), ..Settings::from_config(config)? })
-}
-
-async fn opened(open: OpenDevice, config: &mut AgentConfig) -> Result<Box<dyn Device>, Error> {
-    password_script::ask(config).await?;
-    Ok(open(config)?)
-}
-
-fn timed_out(device: Option<&(dyn Device + 'static)>) -> Error {
-    match device {
-        Some(device) => {
-            Error::TimedOut { who: device.address(), what: "the power state is not known" }
-        }
-        None => Error::TimedOut { who: "the password script".to_owned(), what: "nothing was done" },
-    }
-}
-
-async fn close(device: Option<Box<dyn Device>>) {
-    let Some(mut device) = device else { return };
-    if timeout(CLOSING, device.close()).await.is_err() {
-        log::info!("{} was left without closing the session", device.address());
     }
 }

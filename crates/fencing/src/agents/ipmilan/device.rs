@@ -38,6 +38,7 @@ pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError>
         addresses: Vec::new(),
         guid: None,
         client: None,
+        is_logged_in: false,
     }))
 }
 
@@ -52,12 +53,24 @@ struct Bmc {
     /// Who answered the first login of this operation, as far as that can be told.
     guid: Option<Option<[u8; 16]>>,
     client: Option<Client>,
+    /// Whether its login was carried through, and it is the BMC that it should be. A call that was dropped may have left
+    /// half a login.
+    is_logged_in: bool,
 }
 
 #[async_trait]
 impl Device for Bmc {
     fn address(&self) -> String {
         shown(&self.host, self.port)
+    }
+
+    /// Where the session goes on, a second login of this operation must lead to the same BMC; otherwise the first one
+    /// tells which it is.
+    fn begin(&mut self) {
+        if !self.is_logged_in {
+            self.addresses.clear();
+            self.guid = None;
+        }
     }
 
     async fn power_state(&mut self, deadline: Instant) -> Result<PowerState, DeviceError> {
@@ -99,6 +112,7 @@ impl Device for Bmc {
     }
 
     async fn close(&mut self) {
+        self.is_logged_in = false;
         if let Some(mut client) = self.client.take() {
             client.close().await;
         }
@@ -155,7 +169,8 @@ impl Bmc {
     }
 
     async fn logged_in(&mut self, deadline: Instant) -> Result<&mut Client, DeviceError> {
-        if self.client.is_none() {
+        if !self.is_logged_in {
+            self.abandon().await;
             self.login(deadline).await?;
         }
         self.client.as_mut().ok_or_else(|| {
@@ -227,6 +242,7 @@ impl Bmc {
                 "another BMC answers there now: its GUID differs from that of the first login";
             return Err(DeviceError::new(ErrorKind::Denied, reason));
         }
+        self.is_logged_in = true;
         self.log_login(address, &logged_in);
         Ok(())
     }
@@ -266,6 +282,7 @@ impl Bmc {
     }
 
     async fn abandon(&mut self) {
+        self.is_logged_in = false;
         if let Some(client) = self.client.take() {
             client.abandon().await;
         }

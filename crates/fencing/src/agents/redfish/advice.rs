@@ -19,10 +19,10 @@ pub(super) fn kind(error: &Error, is_admitted: bool) -> ErrorKind {
         Error::Missing { step: Step::Login, .. } => ErrorKind::Refused,
         Error::ToldToWait { .. } | Error::Stale { .. } | Error::Missing { .. } => ErrorKind::Busy,
         Error::SeveralSystems { choice: None, .. } => ErrorKind::Unchosen,
-        Error::Unauthorized { .. }
-        | Error::AnotherSystem { .. }
-        | Error::NoSystem { .. }
-        | Error::SeveralSystems { .. } => ErrorKind::Denied,
+        Error::SeveralSystems { .. } | Error::NotThisSystem { .. } => ErrorKind::NoSuchPlug,
+        Error::Unauthorized { .. } | Error::AnotherSystem { .. } | Error::NoSystem { .. } => {
+            ErrorKind::Denied
+        }
         // The state tells more, and the next reset may do better.
         Error::TaskFailed { .. } | Error::Refused { step: Step::Task, .. } => ErrorKind::Busy,
         Error::Refused { step, refusal } => kind_of_refusal(*step, refusal, is_admitted),

@@ -67,6 +67,15 @@ impl Device for System {
         self.origin.to_string()
     }
 
+    fn begin(&mut self) {
+        self.client.begin();
+        self.cycled = false;
+    }
+
+    fn select(&mut self, plug: Option<&str>) {
+        self.client.select(plug);
+    }
+
     async fn power_state(&mut self, deadline: Instant) -> Result<PowerState, DeviceError> {
         let deadline = deadline.min(Instant::now() + self.reading_limit);
         let state =

@@ -1,0 +1,309 @@
+//! A device that is held between actions.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::task::TaskTracker;
+
+use crate::fence::{check_action, check_plug, in_time};
+use crate::operation::{self, Procedure};
+use crate::procedure::{self, FenceError, Settings};
+use crate::{
+    Action, AgentConfig, ConfigError, Device, Error, Plug, Port, PowerCommand, PowerState,
+    Provider, Success,
+};
+
+/// A device that is held between actions, for programs that live long: logged in once, it costs an action no more than
+/// the requests of the action itself. Made by [`Fence::hold`](crate::Fence::hold); connected by the first call, and again
+/// by the next one after anything went wrong.
+///
+/// Each call is an operation of its own, carried out as by [`Fence`](crate::Fence) and held to the same promises:
+/// nothing that an earlier call has seen counts in a later one. A device that was good before and is refused before
+/// anything was switched is opened anew within the call, the password script asked again: whatever has become stale, a
+/// held device is no worse than a new one.
+///
+/// The plug is that of the agent; `None` is the configuration's, if it has one. Agents of which each device has one machine
+/// ignore it.
+///
+/// A future may be dropped at any time. One of a reading ([`Held::status`], [`Held::monitor`], [`Held::list`]) costs no
+/// session, so that a reading may make way for a command; after one of a command the device is closed, and opened anew by
+/// the next call.
+///
+/// Sessions are given back by [`Held::close`], which should be the last call. Without it the device forgets them after a
+/// while; [`Fence::finish`](crate::Fence::finish) does not wait for them.
+pub struct Held {
+    provider: Arc<dyn Provider>,
+    config: AgentConfig,
+    keeps_session: bool,
+    open: Option<Open>,
+    /// What was begun, and not ended yet. At the beginning of a call: the one before was dropped.
+    under_way: Option<Action>,
+    closing: TaskTracker,
+}
+
+/// A device that is open, or will be when it is asked for something.
+struct Open {
+    device: Box<dyn Device>,
+    /// Whether a call has succeeded with it.
+    has_answered: bool,
+}
+
+impl Held {
+    pub(crate) fn new(provider: Arc<dyn Provider>, config: AgentConfig) -> Result<Self, Error> {
+        let keeps_session = provider.device(&config)?.is_some();
+        Ok(Self {
+            provider,
+            config,
+            keeps_session,
+            open: None,
+            under_way: None,
+            closing: TaskTracker::new(),
+        })
+    }
+
+    /// What it is configured with.
+    #[must_use]
+    pub fn config(&self) -> &AgentConfig {
+        &self.config
+    }
+
+    /// Whether a session or connection is kept between calls. Otherwise its provider has no such thing, and each call is
+    /// one of the provider's.
+    #[must_use]
+    pub fn keeps_session(&self) -> bool {
+        self.keeps_session
+    }
+
+    /// Carries a command out.
+    ///
+    /// # Errors
+    /// As all that follow: see [`Error`]; none of them says that the machine is in the state asked for.
+    pub async fn command(
+        &mut self,
+        plug: Option<&str>,
+        command: PowerCommand,
+        deadline: Instant,
+    ) -> Result<Success, Error> {
+        let call = self.call(plug, command.into(), deadline)?;
+        if !self.keeps_session {
+            let answer = self.provider.command(&call.config, command, deadline);
+            return in_time(deadline, &call.config, answer).await;
+        }
+        let call = Call { delay: operation::delay(&call.config, command), ..call };
+        let done = self.act(call, move |device, settings| {
+            Box::pin(procedure::command(device, command, settings))
+        });
+        done.await.map(Success::Observed)
+    }
+
+    /// Reads the power state.
+    ///
+    /// # Errors
+    /// See [`Held::command`].
+    pub async fn status(
+        &mut self,
+        plug: Option<&str>,
+        deadline: Instant,
+    ) -> Result<PowerState, Error> {
+        let call = self.call(plug, Action::Status, deadline)?;
+        if !self.keeps_session {
+            let answer = self.provider.status(&call.config, deadline);
+            return in_time(deadline, &call.config, answer).await;
+        }
+        let reading =
+            self.act(call, |device, settings| Box::pin(procedure::status(device, settings)));
+        reading.await.map(|reading| reading.state())
+    }
+
+    /// Finds out whether the device answers, and keeps its session alive. One with several machines, none of which the
+    /// configuration names, reads them all.
+    ///
+    /// # Errors
+    /// See [`Held::command`].
+    pub async fn monitor(&mut self, deadline: Instant) -> Result<(), Error> {
+        let call = self.call(None, Action::Monitor, deadline)?;
+        if !self.keeps_session {
+            let answer = self.provider.monitor(&call.config, deadline);
+            return in_time(deadline, &call.config, answer).await;
+        }
+        let reading =
+            self.act(call, |device, settings| Box::pin(procedure::monitor(device, settings)));
+        reading.await.map(|_| ())
+    }
+
+    /// Lists the machines of a device that has several.
+    ///
+    /// # Errors
+    /// See [`Held::command`]; [`Error::NoPlugs`].
+    pub async fn list(&mut self, deadline: Instant) -> Result<Vec<Port>, Error> {
+        let call = self.call(None, Action::List, deadline)?;
+        if !self.keeps_session {
+            let answer = self.provider.list(&call.config, deadline);
+            return in_time(deadline, &call.config, answer).await;
+        }
+        self.act(call, |device, settings| Box::pin(procedure::list(device, settings))).await
+    }
+
+    /// Gives back what is held at the device, in five seconds at most. The next call opens it anew.
+    pub async fn close(&mut self) {
+        self.under_way = None;
+        self.give_up();
+        self.closing.close();
+        // Each of them ends by then; those that were begun before, sooner.
+        let _ = timeout(operation::CLOSING, self.closing.wait()).await;
+    }
+
+    /// Checks what is asked for.
+    fn call(&self, plug: Option<&str>, action: Action, deadline: Instant) -> Result<Call, Error> {
+        let agent = self.config.agent();
+        let parameter = agent.plug_parameter().map(|parameter| &*parameter.name);
+        let configured = parameter.and_then(|name| self.config.text(name));
+        // That of the configuration needs no choice.
+        let plug = plug.filter(|plug| !plug.is_empty() && configured.as_deref() != Some(*plug));
+        let is_address = self.config.is_set("port_as_ip");
+        if is_address && self.keeps_session && plug.is_some() {
+            let reason =
+                "with port_as_ip it is the address of the device, and another device is held";
+            return Err(
+                ConfigError::Unusable { parameter: "plug".into(), reason: reason.into() }.into()
+            );
+        }
+        let plug = plug.filter(|_| agent.plug != Plug::Ignored || is_address);
+        let mut config = self.config.clone();
+        if let Some((name, plug)) = parameter.zip(plug) {
+            config.set(name, plug)?;
+        }
+        check_action(agent, action)?;
+        check_plug(&config, action)?;
+        let plug = plug.map(str::to_owned);
+        Ok(Call { config, plug, action, delay: Duration::ZERO, deadline })
+    }
+
+    /// Carries it out with the device. Where it fails the device is closed, so that nothing of what failed stays, unless it
+    /// is only about the machine that was named.
+    async fn act<T: Send>(
+        &mut self,
+        call: Call,
+        act: impl for<'a> Fn(&'a mut dyn Device, &'a Settings) -> Procedure<'a, T> + Send + Sync,
+    ) -> Result<T, Error> {
+        self.settle();
+        self.under_way = Some(call.action);
+        let result = match timeout_at(call.deadline, self.attempts(&call, act)).await {
+            Ok(result) => result,
+            Err(_) => Err(operation::timed_out(self.open.as_ref().map(|open| &*open.device))),
+        };
+        self.under_way = None;
+        match (&mut self.open, &result) {
+            (_, Err(error)) if !is_about_plug(error) => self.give_up(),
+            (Some(open), _) => open.has_answered = true,
+            (None, _) => {}
+        }
+        result
+    }
+
+    /// After a call that was dropped: a device that answers is kept if it was only being read. Nobody knows what becomes of
+    /// a command.
+    fn settle(&mut self) {
+        let has_answered = self.open.as_ref().is_some_and(|open| open.has_answered);
+        match self.under_way.take() {
+            Some(action) if PowerCommand::of(action).is_some() || !has_answered => self.give_up(),
+            _ => {}
+        }
+    }
+
+    /// Once; and once more with a new device, where one that was good before is stale now.
+    async fn attempts<T: Send>(
+        &mut self,
+        call: &Call,
+        act: impl for<'a> Fn(&'a mut dyn Device, &'a Settings) -> Procedure<'a, T> + Send + Sync,
+    ) -> Result<T, Error> {
+        let was_good = self.open.as_ref().is_some_and(|open| open.has_answered);
+        let settings = operation::settings(&call.config, call.deadline)?;
+        self.device().await?;
+        sleep(call.delay).await;
+        match self.attempt(call, &settings, &act).await {
+            Err(error) if was_good && may_be_stale(&error) => {
+                log::info!("{error}; opening the device anew");
+                self.give_up();
+                self.attempt(call, &settings, &act).await
+            }
+            result => result,
+        }
+    }
+
+    async fn attempt<T: Send>(
+        &mut self,
+        call: &Call,
+        settings: &Settings,
+        act: impl for<'a> Fn(&'a mut dyn Device, &'a Settings) -> Procedure<'a, T> + Send + Sync,
+    ) -> Result<T, Error> {
+        let device = self.device().await?;
+        device.begin();
+        device.select(call.plug.as_deref());
+        act(device, settings).await.map_err(|source| operation::failed(device, source))
+    }
+
+    /// The device, made now if there is none.
+    async fn device(&mut self) -> Result<&mut dyn Device, Error> {
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => {
+                let open = |config: &AgentConfig| {
+                    let device = self.provider.device(config)?;
+                    device
+                        .ok_or_else(|| Error::Provider("the device cannot be held any more".into()))
+                };
+                let device = operation::opened(self.config.clone(), open).await?;
+                Open { device, has_answered: false }
+            }
+        };
+        Ok(&mut *self.open.insert(open).device)
+    }
+
+    /// Closes the device behind the caller's back.
+    fn give_up(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.closing.spawn(operation::close(open.device));
+        }
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held")
+            .field("config", &self.config)
+            .field("keeps_session", &self.keeps_session)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One call, as it was asked for.
+struct Call {
+    /// The configuration, with the plug.
+    config: AgentConfig,
+    /// The plug, if it is another one than the configuration's.
+    plug: Option<String>,
+    action: Action,
+    delay: Duration,
+    deadline: Instant,
+}
+
+/// Whether nothing was switched, and a new device, with the password as it is now, may do better. One that does not
+/// answer, or is busy, has been asked for long enough.
+fn may_be_stale(error: &Error) -> bool {
+    match error {
+        Error::Procedure {
+            source: FenceError::Status(error) | FenceError::List(error), ..
+        } => !error.is_transient() && !error.kind().is_about_plug(),
+        _ => false,
+    }
+}
+
+fn is_about_plug(error: &Error) -> bool {
+    match error {
+        Error::Procedure { source: FenceError::Status(error), .. } => error.kind().is_about_plug(),
+        _ => false,
+    }
+}
