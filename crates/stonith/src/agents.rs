@@ -6,34 +6,29 @@ use std::time::Duration;
 use fencing::providers::{Native, Redhat};
 use fencing::{Agent, Error, Fence};
 
-use crate::config::Config;
-use crate::plan::{Plan, PlanError};
+use crate::config::{Config, MapFile};
+use crate::plan::{PlanError, agents_of};
 
 const NATIVE: &str = fencing::agents::NATIVE;
 const PROGRAMS: &str = "redhat";
 /// How long the programs may take to say what they are.
 const LOADING: Duration = Duration::from_secs(15);
 
-/// Loads the agents that a configuration names.
-pub(crate) async fn load(config: &Config) -> Result<Fence, PlanError> {
-    load_named(Plan::agents(config)?, config).await
-}
-
-/// Loads these agents. Those of this project count more than programs of the same name.
-pub(crate) async fn load_named(names: Vec<String>, config: &Config) -> Result<Fence, PlanError> {
+/// Loads the agents that a configuration and its file of targets name. Those of this project count more than programs of
+/// the same name.
+pub(crate) async fn load(config: &Config, file: Option<&MapFile>) -> Result<Fence, PlanError> {
+    let names = agents_of(config, file);
     let mut fence = Fence::new();
-    let registered = fence.register(NATIVE, Native::new());
-    registered.map_err(|source| PlanError::Parameter { node: None, source })?;
-    let _ = fence.load_agents(LOADING).await;
+    let twice = |source| PlanError::Parameter { node: None, source };
+    fence.register(NATIVE, Native::new()).map_err(twice)?;
+    let mut failures = fence.load_agents(LOADING).await;
     let programs: Vec<_> =
-        names.iter().filter(|name| loaded(&fence, name).is_none()).cloned().collect();
-    if programs.is_empty() {
-        return Ok(fence);
+        names.into_iter().filter(|name| loaded(&fence, name).is_none()).collect();
+    if !programs.is_empty() {
+        let provider = Redhat::in_directories(&config.agent_directories).only(programs.clone());
+        fence.register(PROGRAMS, provider).map_err(twice)?;
+        failures = fence.load_agents(LOADING).await;
     }
-    let provider = Redhat::in_directories(&config.agent_directories).only(programs.clone());
-    let registered = fence.register(PROGRAMS, provider);
-    registered.map_err(|source| PlanError::Parameter { node: None, source })?;
-    let failures = fence.load_agents(LOADING).await;
     match programs.into_iter().find(|name| loaded(&fence, name).is_none()) {
         None => Ok(fence),
         Some(name) => {
@@ -53,7 +48,7 @@ pub(crate) fn loaded<'a>(fence: &'a Fence, name: &str) -> Option<&'a Arc<Agent>>
 pub(crate) fn protocol(agent: &str) -> &str {
     let is_ipmi = fencing::agents::ipmilan::definition(agent).agent.name == agent;
     match agent {
-        fencing::agents::redfish::NAME => "redfish",
+        "fence_redfish" => "redfish",
         _ if is_ipmi => "ipmi",
         program => program,
     }

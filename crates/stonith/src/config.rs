@@ -12,7 +12,7 @@ use std::{fmt, io};
 use rustix::fs::OFlags;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::instance::{InstanceName, RunDirectory};
 
@@ -69,7 +69,12 @@ pub struct Config {
 /// Parameters of fence agents by name. They do not print: a secret may be among them.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct Parameters(pub BTreeMap<String, Zeroizing<String>>);
+pub struct Parameters(pub BTreeMap<String, ParameterText>);
+
+/// The value of a parameter, as text. It does not print, and is wiped when it is dropped.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Zeroize, ZeroizeOnDrop)]
+#[serde(transparent)]
+pub struct ParameterText(String);
 
 /// A file of targets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -205,6 +210,32 @@ impl fmt::Debug for Parameters {
     }
 }
 
+impl ParameterText {
+    /// The text, for those who must pass it on.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for ParameterText {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<&str> for ParameterText {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for ParameterText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ParameterText(…)")
+    }
+}
+
 impl<'a> Deserialize<'a> for Parameters {
     fn deserialize<D: Deserializer<'a>>(from: D) -> Result<Self, D::Error> {
         let values = BTreeMap::<String, Scalar>::deserialize(from)?;
@@ -216,17 +247,17 @@ impl<'a> Deserialize<'a> for Parameters {
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "a text, a whole number, or true or false")]
 enum Scalar {
-    Text(Zeroizing<String>),
+    Text(String),
     Integer(i64),
     Boolean(bool),
 }
 
-impl From<Scalar> for Zeroizing<String> {
+impl From<Scalar> for ParameterText {
     fn from(scalar: Scalar) -> Self {
         match scalar {
-            Scalar::Text(text) => text,
-            Scalar::Integer(number) => Self::new(number.to_string()),
-            Scalar::Boolean(is_set) => Self::new(is_set.to_string()),
+            Scalar::Text(text) => text.into(),
+            Scalar::Integer(number) => number.to_string().into(),
+            Scalar::Boolean(is_set) => is_set.to_string().into(),
         }
     }
 }
@@ -292,7 +323,7 @@ mod tests {
         assert_eq!(config.instance.as_str(), "rack1");
         assert_eq!(config.keepalive, Some(Duration::from_secs(10)));
         let given: Vec<_> =
-            config.parameters.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            config.parameters.0.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
         assert_eq!(given, [("ipport", "623"), ("lanplus", "true"), ("username", "admin")]);
         assert_eq!(config.run_directory, RunDirectory::default());
     }
@@ -329,7 +360,7 @@ mod tests {
     #[test]
     fn parameters_do_not_print() {
         let mut parameters = Parameters::default();
-        parameters.0.insert("password".to_owned(), Zeroizing::new("secret".to_owned()));
+        parameters.0.insert("password".to_owned(), "secret".into());
         assert_eq!(format!("{parameters:?}"), "{\"password\"}");
     }
 

@@ -1,15 +1,14 @@
 //! Which devices a configuration means, and which machine is behind which of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::collections::btree_map::Entry;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use fencing::{Agent, AgentConfig, ConfigError, Error, Fence, Plug};
-use zeroize::Zeroizing;
+use fencing::{Action, Agent, AgentConfig, ConfigError, Error, Fence, Plug, Value};
 
 use crate::agents;
-use crate::config::{Config, ConfigFileError, MapFile, Parameters};
+use crate::config::{Config, ConfigFileError, MapFile, ParameterText, Parameters};
 
 /// Devices, and machines behind them.
 #[derive(Debug, Default)]
@@ -57,8 +56,14 @@ pub enum PlanError {
     #[error("targets come from one source: hostlist, mapfile, or targets")]
     SeveralSources,
     /// There is nothing to fence.
-    #[error("no targets: {0} has none")]
-    NoTargets(&'static str),
+    #[error("hostlist names no node")]
+    NoTargets,
+    /// There are no targets, and the device cannot be asked for them.
+    #[error("{agent} cannot list machines: name them by hostlist or mapfile")]
+    CannotList {
+        /// The agent.
+        agent: String,
+    },
     /// There is no such agent.
     #[error("the fence agent '{}' is not there{}", .name.escape_debug(), .reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
     NoAgent {
@@ -112,44 +117,30 @@ pub enum PlanError {
 }
 
 impl Plan {
-    /// Reads what the configuration says; touches no device. The agents that it names must be loaded.
-    pub(crate) fn of(config: &Config, fence: &Fence) -> Result<Self, PlanError> {
-        Self::with_file(config, map_file(config)?.as_ref(), fence)
-    }
-
-    pub(crate) fn with_file(
+    /// What the configuration says, with the file of targets that it names; touches no device. The agents must be loaded.
+    pub(crate) fn of(
         config: &Config,
         file: Option<&MapFile>,
         fence: &Fence,
     ) -> Result<Self, PlanError> {
         let mut builder = Builder { config, fence, plan: Self::default(), users: BTreeMap::new() };
-        let sources = [config.hostlist.is_some(), !config.targets.is_empty(), file.is_some()];
-        match (sources.iter().filter(|is_there| **is_there).count(), &config.hostlist, file) {
-            (0, ..) => builder.add_asked()?,
-            (1, Some(list), _) => builder.add_list(list)?,
-            (1, _, Some(file)) => builder.add_all(&file.parameters, &file.targets, "the map file")?,
-            (1, ..) => builder.add_all(&Parameters::default(), &config.targets, "targets")?,
+        let own = (!config.targets.is_empty()).then_some(&config.targets);
+        match (&config.hostlist, own, file) {
+            (None, None, None) => builder.add_asked()?,
+            (Some(list), None, None) => builder.add_list(list)?,
+            (None, Some(own), None) => builder.add_all(&Parameters::default(), own)?,
+            (None, None, Some(file)) => builder.add_all(&file.parameters, &file.targets)?,
             _ => return Err(PlanError::SeveralSources),
         }
         Ok(builder.plan)
     }
-
-    /// The names of all agents that it takes.
-    pub(crate) fn agents(config: &Config) -> Result<Vec<String>, PlanError> {
-        let file = map_file(config)?;
-        let own = file.iter().flat_map(|file| file.targets.values()).chain(config.targets.values());
-        let of_file = file.iter().map(|file| &file.parameters);
-        let named = own.chain(of_file).filter_map(|parameters| parameters.0.get("agent"));
-        let mut names: Vec<_> = named.map(|name| name.to_string()).collect();
-        names.push(config.agent.clone());
-        names.sort();
-        names.dedup();
-        Ok(names)
-    }
 }
 
-fn map_file(config: &Config) -> Result<Option<MapFile>, PlanError> {
-    Ok(config.mapfile.as_deref().map(MapFile::read).transpose()?)
+/// The names of all agents that a configuration takes.
+pub(crate) fn agents_of(config: &Config, file: Option<&MapFile>) -> BTreeSet<String> {
+    let of_file = file.into_iter().flat_map(|file| file.targets.values().chain([&file.parameters]));
+    let named = of_file.chain(config.targets.values()).filter_map(|all| all.0.get("agent"));
+    named.map(|name| name.expose().to_owned()).chain([config.agent.clone()]).collect()
 }
 
 struct Builder<'a> {
@@ -164,8 +155,8 @@ impl Builder<'_> {
     /// One device, which says itself which machines it has.
     fn add_asked(&mut self) -> Result<(), PlanError> {
         let agent = self.agent(&self.config.agent)?;
-        if !agent.can(fencing::Action::List) {
-            return Err(PlanError::NoTargets("hostlist, and the device cannot list its machines:"));
+        if !agent.can(Action::List) {
+            return Err(PlanError::CannotList { agent: agent.name.to_string() });
         }
         let config = self.configured(&agent, None, &[&self.config.parameters])?;
         let key = self.device(config, &self.config.agent.clone())?;
@@ -179,7 +170,7 @@ impl Builder<'_> {
         let is_separator = |c: char| c.is_whitespace() || c == ',' || c == ';';
         let words: Vec<_> = list.split(is_separator).filter(|word| !word.is_empty()).collect();
         if words.is_empty() {
-            return Err(PlanError::NoTargets("hostlist"));
+            return Err(PlanError::NoTargets);
         }
         let agent = self.agent(&self.config.agent)?;
         let has_address = self.has_address(&agent);
@@ -212,11 +203,7 @@ impl Builder<'_> {
         &mut self,
         common: &Parameters,
         targets: &BTreeMap<String, Parameters>,
-        source: &'static str,
     ) -> Result<(), PlanError> {
-        if targets.is_empty() {
-            return Err(PlanError::NoTargets(source));
-        }
         for (node, own) in targets {
             self.add(node, &[&self.config.parameters, common, own])?;
         }
@@ -227,7 +214,7 @@ impl Builder<'_> {
     fn add(&mut self, node: &str, layers: &[&Parameters]) -> Result<(), PlanError> {
         check_node_name(node)?;
         let named = layers.iter().rev().find_map(|layer| layer.0.get("agent"));
-        let agent = self.agent(named.map_or(&self.config.agent, |name| name))?;
+        let agent = self.agent(named.map_or(self.config.agent.as_str(), ParameterText::expose))?;
         let mut config = self.configured(&agent, Some(node), layers)?;
         let plug = take_plug(&mut config).map_err(|source| wrong(Some(node), source.into()))?;
         let is_plug_missing = agent.plug == Plug::Required && plug.is_none();
@@ -262,13 +249,13 @@ impl Builder<'_> {
         let mut config = AgentConfig::new(Arc::clone(agent));
         let given = layers.iter().flat_map(|layer| &layer.0).filter(|(name, _)| *name != "agent");
         for (name, value) in given {
-            config.set(name, value).map_err(|source| wrong(node, source.into()))?;
+            config.set(name, value.expose()).map_err(|source| wrong(node, source.into()))?;
         }
         let mut whole = config.clone();
         if agent.plug == Plug::Required && take_plug(&mut whole.clone()).is_ok_and(|plug| plug.is_none()) {
             set_plug(&mut whole, "any").map_err(|source| wrong(node, source.into()))?;
         }
-        let verified = self.fence.verify(&whole, Some(fencing::Action::Off));
+        let verified = self.fence.verify(&whole, Some(Action::Off));
         verified.map_err(|source| wrong(node, source))?;
         Ok(config)
     }
@@ -328,7 +315,7 @@ fn plug_of(plug: &str) -> Parameters {
 }
 
 fn one(name: &str, value: &str) -> Parameters {
-    Parameters([(name.to_owned(), Zeroizing::new(value.to_owned()))].into())
+    Parameters([(name.to_owned(), value.into())].into())
 }
 
 /// `10.0.0.1`, `bmc1:9623`, `[fd00::1]:9623`, `fd00::1`.
@@ -343,7 +330,7 @@ fn address_of(place: &str, agent: &Agent) -> Parameters {
     };
     let mut own = one("ip", host);
     if let Some(port) = port.filter(|_| agent.parameter("ipport").is_some()) {
-        own.0.insert("ipport".to_owned(), Zeroizing::new(port.to_owned()));
+        own.0.insert("ipport".to_owned(), port.into());
     }
     own
 }
@@ -371,7 +358,7 @@ fn set_plug(config: &mut AgentConfig, plug: &str) -> Result<(), ConfigError> {
 impl DeviceKey {
     fn of(config: &AgentConfig) -> Self {
         let given = config.given();
-        let parameters = given.map(|(parameter, value)| (parameter.name.to_string(), shown(value)));
+        let parameters = given.map(|(parameter, value)| (parameter.name.to_string(), text_of(value)));
         Self {
             agent: config.agent().name.to_string(),
             parameters: Parameters(parameters.collect()),
@@ -385,16 +372,15 @@ impl std::fmt::Debug for DeviceKey {
     }
 }
 
-fn shown(value: &fencing::Value) -> Zeroizing<String> {
-    use fencing::Value;
-    Zeroizing::new(match value {
-        Value::Boolean(is_set) => is_set.to_string(),
-        Value::String(text) => text.clone(),
-        Value::Secret(secret) => return Zeroizing::new(secret.expose().to_owned()),
-        Value::Integer(number) => number.to_string(),
-        Value::Seconds(time) => time.as_secs().to_string(),
-        Value::Select(word) => word.to_string(),
-    })
+fn text_of(value: &Value) -> ParameterText {
+    match value {
+        Value::Boolean(is_set) => is_set.to_string().into(),
+        Value::String(text) => text.clone().into(),
+        Value::Secret(secret) => secret.expose().into(),
+        Value::Integer(number) => number.to_string().into(),
+        Value::Seconds(time) => time.as_secs().to_string().into(),
+        Value::Select(word) => word.to_string().into(),
+    }
 }
 
 fn name_of(config: &AgentConfig) -> String {

@@ -1,0 +1,445 @@
+//! What a controller does: its devices, its machines, and what is asked of them.
+
+mod discovered;
+mod stamp;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use fencing::{Fence, PowerCommand, PowerState};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::agents;
+use crate::config::{Config, MapFile};
+use crate::keeper::{Carried, Failure, Keeper, Reach, Settings};
+use crate::lock::{Lock, LockError};
+use crate::plan::{DeviceKey, Plan, PlanError, PlannedDevice, PlannedTarget};
+use crate::protocol::{self, DeviceStatus, ReachStatus, Status, Target, Targets};
+use stamp::Stamp;
+
+/// How many devices are asked at a time where nobody waits for it.
+const PROBES_AT_A_TIME: usize = 64;
+/// How often it is looked whether the file of targets has changed, besides whenever somebody asks for something.
+const LOOK_AT_FILE: Duration = Duration::from_secs(2);
+
+/// A controller: it holds devices, and knows which machine is behind which.
+#[derive(Debug)]
+pub(crate) struct Controller {
+    config: Config,
+    mark: String,
+    state: Mutex<State>,
+    /// Reloads go one after the other.
+    reloading: tokio::sync::Mutex<()>,
+    probes: Arc<Semaphore>,
+    news: Arc<watch::Sender<()>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    devices: BTreeMap<DeviceKey, HeldDevice>,
+    targets: BTreeMap<String, PlannedTarget>,
+    generation: u64,
+    /// The generation that was told to who watches.
+    told: Option<u64>,
+    trouble: Option<String>,
+    /// Of the file of targets, when it was read last.
+    stamp: Option<Stamp>,
+    /// By resource. Kept as long as anything uses them: the kernel gives a lock back with the first descriptor of its file
+    /// that is closed, whichever that is.
+    locks: BTreeMap<String, Weak<Lock>>,
+    is_stopped: bool,
+}
+
+#[derive(Clone, Debug)]
+struct HeldDevice {
+    keeper: Arc<Keeper>,
+    name: String,
+    resource: String,
+    is_asked_for_targets: bool,
+    _lock: Arc<Lock>,
+}
+
+/// Why there is no controller.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SetUpError {
+    /// What it was told makes no sense.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Somebody else uses a device.
+    #[error("{device}: another controller on this machine uses it: {reason}")]
+    Locked { device: String, reason: LockError },
+    /// A device cannot be held.
+    #[error("{device}: {reason}")]
+    Device { device: String, reason: fencing::Error },
+    /// It was stopped meanwhile.
+    #[error("the controller was stopped")]
+    Stopped,
+}
+
+impl Controller {
+    /// Takes the devices that the configuration means, and begins to hold them.
+    pub(crate) async fn set_up(config: Config) -> Result<Arc<Self>, SetUpError> {
+        let controller = Self {
+            mark: config.mark(),
+            state: Mutex::default(),
+            reloading: tokio::sync::Mutex::default(),
+            probes: Arc::new(Semaphore::new(PROBES_AT_A_TIME)),
+            news: Arc::new(watch::Sender::new(())),
+            config,
+        };
+        controller.load().await?;
+        Ok(Arc::new(controller))
+    }
+
+    /// Looks after the sources of targets, until it is dropped.
+    pub(crate) async fn watch_targets(&self) {
+        let mut news = self.news.subscribe();
+        loop {
+            tokio::select! {
+                _ = news.changed() => self.take_listed(),
+                () = sleep(LOOK_AT_FILE) => self.refresh().await,
+            }
+        }
+    }
+
+    /// Reads the file of targets anew if it has changed.
+    pub(crate) async fn refresh(&self) {
+        let Some(path) = &self.config.mapfile else { return };
+        if self.state().stamp == Stamp::of(path) {
+            return;
+        }
+        self.reload().await;
+    }
+
+    /// Reads the targets anew. Where that fails, those of before are kept.
+    pub(crate) async fn reload(&self) {
+        let result = self.load().await;
+        if let Err(error) = &result {
+            log::error!("the targets are kept as they were: {error}");
+        }
+        self.state().trouble = result.err().map(|error| error.to_string());
+    }
+
+    async fn load(&self) -> Result<(), SetUpError> {
+        let _turn = self.reloading.lock().await;
+        let path = self.config.mapfile.as_deref();
+        // Before it is read: a change that comes in between is seen the next time.
+        self.state().stamp = path.and_then(Stamp::of);
+        let file = path.map(MapFile::read).transpose().map_err(PlanError::from)?;
+        let fence = agents::load(&self.config, file.as_ref()).await?;
+        let plan = Plan::of(&self.config, file.as_ref(), &fence)?;
+        self.carry_out(plan, &fence)
+    }
+
+    /// Makes the plan true, or changes nothing.
+    fn carry_out(&self, plan: Plan, fence: &Fence) -> Result<(), SetUpError> {
+        let mut state = self.state();
+        if state.is_stopped {
+            return Err(SetUpError::Stopped);
+        }
+        let mut new = Vec::new();
+        for (key, planned) in plan.devices {
+            if state.devices.contains_key(&key) {
+                continue;
+            }
+            let lock = self.lock(&mut state, &planned)?;
+            let held = fence.hold(&planned.config);
+            let failed = |reason| SetUpError::Device { device: planned.name.clone(), reason };
+            new.push((held.map_err(failed)?, lock, key, planned));
+        }
+        let is_asked = |device: &HeldDevice| device.is_asked_for_targets;
+        let listed = new.iter().any(|(.., planned)| planned.is_asked_for_targets)
+            || state.devices.values().any(is_asked);
+        let wanted: BTreeSet<_> = plan.targets.values().map(|target| &target.device).collect();
+        let is_kept = |key: &DeviceKey, device: &HeldDevice| wanted.contains(key) || is_asked(device);
+        let leaving: Vec<_> = state.devices.extract_if(.., |key, device| !is_kept(key, device)).collect();
+        for (_, device) in &leaving {
+            device.keeper.stop();
+        }
+        for (held, lock, key, planned) in new {
+            let plugs = plugs_of(&plan.targets, &key);
+            let before = leaving.iter().find(|(_, device)| device.resource == planned.resource);
+            let after = before.map(|(_, device)| device.keeper.ended());
+            let keeper = Keeper::start(held, self.settings(&planned, plugs, after));
+            let PlannedDevice { name, resource, is_asked_for_targets, .. } = planned;
+            let keeper = Arc::new(keeper);
+            let device = HeldDevice { keeper, name, resource, is_asked_for_targets, _lock: lock };
+            state.devices.insert(key, device);
+        }
+        if !listed {
+            state.set_targets(plan.targets);
+        }
+        keep_locks_until_the_end(leaving);
+        state.locks.retain(|_, lock| lock.strong_count() > 0);
+        Ok(())
+    }
+
+    fn lock(&self, state: &mut State, planned: &PlannedDevice) -> Result<Arc<Lock>, SetUpError> {
+        let known = state.locks.get(&planned.resource).and_then(Weak::upgrade);
+        if let Some(lock) = known {
+            return Ok(lock);
+        }
+        let path = self.config.run_directory.device_lock(&planned.resource);
+        let failed = |reason| SetUpError::Locked { device: planned.name.clone(), reason };
+        let lock = Arc::new(Lock::take(&path).map_err(failed)?);
+        state.locks.insert(planned.resource.clone(), Arc::downgrade(&lock));
+        Ok(lock)
+    }
+
+    fn settings(
+        &self,
+        planned: &PlannedDevice,
+        plugs: Vec<String>,
+        after: Option<CancellationToken>,
+    ) -> Settings {
+        let at_once = || {
+            let token = CancellationToken::new();
+            token.cancel();
+            token
+        };
+        Settings {
+            name: planned.name.clone(),
+            keepalive: self.config.keepalive,
+            lists: planned.is_asked_for_targets,
+            plugs,
+            probes: Arc::clone(&self.probes),
+            news: Arc::clone(&self.news),
+            after: after.unwrap_or_else(at_once),
+        }
+    }
+
+    /// Takes over what the device lists.
+    fn take_listed(&self) {
+        let mut state = self.state();
+        let mut asked = state.devices.iter().filter(|(_, device)| device.is_asked_for_targets);
+        let listed = asked.next().and_then(|(key, device)| Some((key, device.keeper.ports()?)));
+        let Some((key, ports)) = listed else { return };
+        let found = discovered::targets(key, ports);
+        match found {
+            Ok(targets) => {
+                state.trouble = None;
+                state.set_targets(targets);
+            }
+            Err(error) => state.trouble = Some(error),
+        }
+    }
+
+    /// How it is; where `probe` is set, its devices are asked first.
+    pub(crate) async fn status(&self, probe: bool, watch: bool, deadline: Instant) -> Status {
+        self.refresh().await;
+        if probe {
+            self.probe(deadline).await;
+        }
+        self.take_listed();
+        let mut state = self.state();
+        let changed = state.told.is_some_and(|told| told != state.generation);
+        if watch {
+            state.told = Some(state.generation);
+        }
+        Status {
+            pid: std::process::id(),
+            configuration: self.mark.clone(),
+            generation: state.generation,
+            changed,
+            trouble: state.trouble.clone(),
+            devices: state.devices.iter().map(|(key, device)| state.status_of(key, device)).collect(),
+        }
+    }
+
+    async fn probe(&self, deadline: Instant) {
+        let mut probing = JoinSet::new();
+        for device in self.state().devices.values() {
+            let keeper = Arc::clone(&device.keeper);
+            probing.spawn(async move { keeper.probe(deadline).await });
+        }
+        while probing.join_next().await.is_some() {}
+    }
+
+    /// Waits until a device was reached, or all of them refuse us, which time does not mend.
+    pub(crate) async fn await_device(&self, deadline: Instant) -> Status {
+        let mut news = self.news.subscribe();
+        let reached = async {
+            while !self.is_decided() {
+                if news.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        let _ = timeout_at(deadline, reached).await;
+        self.status(false, false, deadline).await
+    }
+
+    fn is_decided(&self) -> bool {
+        let reaches = self.reaches();
+        let is_reachable = |reach: &Reach| matches!(reach, Reach::Reachable { .. });
+        let is_denied = |reach: &Reach| matches!(reach, Reach::Unreachable { is_denied: true, .. });
+        reaches.iter().any(is_reachable) || reaches.iter().all(is_denied)
+    }
+
+    fn reaches(&self) -> Vec<Reach> {
+        self.state().devices.values().map(|device| device.keeper.reach()).collect()
+    }
+
+    /// The machines that it can fence.
+    pub(crate) async fn targets(&self, with_states: bool, deadline: Instant) -> Targets {
+        self.refresh().await;
+        self.take_listed();
+        let (generation, trouble, mut targets) = self.state().targets();
+        if with_states {
+            let mut reading = JoinSet::new();
+            for (index, target) in targets.iter().enumerate() {
+                let Ok(found) = self.find(&target.node) else { continue };
+                let (keeper, plug) = found;
+                reading.spawn(async move { (index, keeper.status(plug, deadline).await) });
+            }
+            while let Some(result) = reading.join_next().await {
+                let Ok((index, Ok(state))) = result else { continue };
+                if let Some(target) = targets.get_mut(index) {
+                    target.state = Some(state.into());
+                }
+            }
+        }
+        Targets { generation, trouble, targets }
+    }
+
+    /// The power state of a machine.
+    pub(crate) async fn power(&self, node: &str, deadline: Instant) -> Result<PowerState, String> {
+        self.refresh().await;
+        let (keeper, plug) = self.find(node)?;
+        keeper.status(plug, deadline).await.map_err(|failure| failure.to_string())
+    }
+
+    /// Switches machines, all at the same time, and tells of each as soon as it is known. Returns whether a device was
+    /// reached.
+    pub(crate) async fn fence(
+        &self,
+        nodes: BTreeSet<String>,
+        command: PowerCommand,
+        deadline: Instant,
+        told: &mpsc::Sender<(String, Result<Carried, String>)>,
+    ) -> bool {
+        self.refresh().await;
+        let mut fencing = JoinSet::new();
+        for node in nodes {
+            let found = self.find(&node);
+            fencing.spawn(async move {
+                let result = match found {
+                    Ok((keeper, plug)) => Some(keeper.command(plug, command, deadline).await),
+                    Err(_) => None,
+                };
+                (node, result)
+            });
+        }
+        let mut reached = None;
+        while let Some(Ok((node, result))) = fencing.join_next().await {
+            if let Some(result) = &result {
+                let is_reached = result.as_ref().map_or_else(Failure::is_reached, |_| true);
+                reached = Some(reached.unwrap_or(false) || is_reached);
+            }
+            let unknown = || Err(format!("{NO_TARGET} '{}'", node.escape_debug()));
+            let result = result.map_or_else(unknown, |r| r.map_err(|failure| failure.to_string()));
+            // Where nobody listens any more, it is done all the same.
+            let _ = told.send((node, result)).await;
+        }
+        let is_reachable = |reach: &Reach| matches!(reach, Reach::Reachable { .. });
+        reached.unwrap_or_else(|| self.reaches().iter().any(is_reachable))
+    }
+
+    fn find(&self, node: &str) -> Result<(Arc<Keeper>, Option<String>), String> {
+        let state = self.state();
+        let target = state.targets.get(node);
+        let found = target.and_then(|target| Some((state.devices.get(&target.device)?, target)));
+        match found {
+            Some((device, target)) => Ok((Arc::clone(&device.keeper), target.plug.clone())),
+            None => Err(format!("{NO_TARGET} '{}'", node.escape_debug())),
+        }
+    }
+
+    /// Gives everything back.
+    pub(crate) async fn stop(&self) {
+        let devices = {
+            let mut state = self.state();
+            state.is_stopped = true;
+            std::mem::take(&mut state.devices)
+        };
+        for device in devices.values() {
+            device.keeper.stop();
+        }
+        for device in devices.values() {
+            device.keeper.ended().cancelled().await;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const NO_TARGET: &str = "this controller has no target";
+
+/// A device that is given back is not for others before that is done.
+fn keep_locks_until_the_end(leaving: Vec<(DeviceKey, HeldDevice)>) {
+    for (_, device) in leaving {
+        tokio::spawn(async move { device.keeper.ended().cancelled().await });
+    }
+}
+
+fn plugs_of(targets: &BTreeMap<String, PlannedTarget>, key: &DeviceKey) -> Vec<String> {
+    let behind = targets.values().filter(|target| target.device == *key);
+    behind.filter_map(|target| target.plug.clone()).collect()
+}
+
+impl State {
+    fn set_targets(&mut self, targets: BTreeMap<String, PlannedTarget>) {
+        if self.targets != targets || self.generation == 0 {
+            self.targets = targets;
+            self.generation += 1;
+            log::info!("targets, generation {}: {}", self.generation, self.names().join(" "));
+        }
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.targets.keys().map(String::as_str).collect()
+    }
+
+    fn targets(&self) -> (u64, Option<String>, Vec<Target>) {
+        let target = |(node, target): (&String, &PlannedTarget)| Target {
+            node: node.clone(),
+            device: self.devices.get(&target.device).map(|d| d.name.clone()).unwrap_or_default(),
+            plug: target.plug.clone(),
+            state: None,
+        };
+        (self.generation, self.trouble.clone(), self.targets.iter().map(target).collect())
+    }
+
+    fn status_of(&self, key: &DeviceKey, device: &HeldDevice) -> DeviceStatus {
+        let behind = self.targets.iter().filter(|(_, target)| target.device == *key);
+        DeviceStatus {
+            device: device.name.clone(),
+            targets: behind.map(|(node, _)| node.clone()).collect(),
+            reach: (&device.keeper.reach()).into(),
+        }
+    }
+}
+
+impl From<&Reach> for ReachStatus {
+    fn from(reach: &Reach) -> Self {
+        match reach {
+            Reach::Unknown => Self::Unknown,
+            Reach::Reachable { at } => Self::Reachable { age_ms: at.elapsed() },
+            Reach::Unreachable { since, reason, .. } => {
+                Self::Unreachable { age_ms: since.elapsed(), reason: reason.to_string() }
+            }
+        }
+    }
+}
+
+impl From<Carried> for protocol::Done {
+    fn from(Carried { done, warning }: Carried) -> Self {
+        Self { done, warning }
+    }
+}

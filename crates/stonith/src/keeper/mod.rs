@@ -1,0 +1,494 @@
+//! One device that is kept ready: logged in, asked now and then, its commands one after the other.
+
+mod queue;
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fencing::{Error, Held, Port, PowerCommand, PowerState, Success};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::agents::{is_denial, is_out_of_reach};
+use crate::config::{KEEP_ALIVE, KEEP_ALIVE_OF_PROGRAMS};
+use queue::{Command, Job, Queue, Reading};
+
+/// How many requests may wait for one device.
+const MOST_WAITING: usize = 256;
+/// How long a question may take that nobody waits for: a login, and what a BMC that is slow needs on top of it.
+const PROBE_TIME: Duration = Duration::from_secs(25);
+/// How long a command that is under way may still take when the controller ends.
+const LAST_COMMAND: Duration = Duration::from_secs(8);
+/// How long after its deadline an answer is waited for that says what was seen.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// A device that is kept, to be asked from elsewhere.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    jobs: mpsc::Sender<Job>,
+    reach: watch::Receiver<Reach>,
+    ports: watch::Receiver<Option<Vec<Port>>>,
+    stop: CancellationToken,
+    ended: CancellationToken,
+}
+
+/// How a keeper goes about it.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// For the log.
+    pub(crate) name: String,
+    /// How often the device is asked, if anybody says so.
+    pub(crate) keepalive: Option<Duration>,
+    /// Whether it is asked which machines it has.
+    pub(crate) lists: bool,
+    /// Its machines that are known; one of them is asked for at a time, in turn.
+    pub(crate) plugs: Vec<String>,
+    /// So that a thousand devices are not all logged in to at once.
+    pub(crate) probes: Arc<Semaphore>,
+    /// Told whenever something is known anew.
+    pub(crate) news: Arc<watch::Sender<()>>,
+    /// What has to be over first: the end of another keeper of the same device.
+    pub(crate) after: CancellationToken,
+}
+
+/// Whether a device answers.
+#[derive(Clone, Debug)]
+pub(crate) enum Reach {
+    /// It was not asked yet.
+    Unknown,
+    /// It answered, the last time then.
+    Reachable { at: Instant },
+    /// It does not answer, since then.
+    Unreachable {
+        since: Instant,
+        reason: Arc<str>,
+        /// Whether it is there, and does not let us in.
+        is_denied: bool,
+    },
+}
+
+/// Why something was not done.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The device, or its agent, says so.
+    #[error("{reason}")]
+    Device {
+        reason: Arc<str>,
+        /// Whether the device was reached at all.
+        reached: bool,
+    },
+    /// Its turn did not come in time.
+    #[error("timed out waiting for earlier commands to the same device; nothing was done")]
+    NoTurn,
+    /// It took too long.
+    #[error("timed out; {0}")]
+    TimedOut(&'static str),
+    /// Too many wait.
+    #[error("more than {MOST_WAITING} requests wait for the device; nothing was done")]
+    Full,
+    /// The controller ends.
+    #[error("the controller was stopped; {0}")]
+    Stopped(&'static str),
+}
+
+impl Failure {
+    /// Whether the device was reached.
+    pub(crate) fn is_reached(&self) -> bool {
+        matches!(self, Self::Device { reached: true, .. })
+    }
+
+    fn of(error: &Error) -> Self {
+        let reason = error.to_string().into();
+        Self::Device { reason, reached: !is_out_of_reach(error) }
+    }
+}
+
+/// A success, as it is handed to all who asked for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Carried {
+    pub(crate) done: String,
+    pub(crate) warning: Option<String>,
+}
+
+impl From<&Success> for Carried {
+    fn from(success: &Success) -> Self {
+        let warning = success.warning().map(|warning| warning.to_string());
+        Self { done: success.to_string(), warning }
+    }
+}
+
+impl Keeper {
+    /// Begins to keep a device.
+    pub(crate) fn start(held: Held, settings: Settings) -> Self {
+        let (jobs, inbox) = mpsc::channel(MOST_WAITING);
+        let (reach, seen_reach) = watch::channel(Reach::Unknown);
+        let (ports, seen_ports) = watch::channel(None);
+        let stop = CancellationToken::new();
+        let keeping = Keeping {
+            keepalive: settings.keepalive.unwrap_or(if held.keeps_session() {
+                KEEP_ALIVE
+            } else {
+                KEEP_ALIVE_OF_PROGRAMS
+            }),
+            held,
+            settings,
+            inbox,
+            queue: Queue::default(),
+            reach,
+            ports,
+            stop: stop.clone(),
+            pause: Pause::default(),
+            turn: 0,
+        };
+        let ended = CancellationToken::new();
+        let guard = ended.clone().drop_guard();
+        tokio::spawn(async move {
+            keeping.run().await;
+            drop(guard);
+        });
+        Self { jobs, reach: seen_reach, ports: seen_ports, stop, ended }
+    }
+
+    /// Switches a machine. Who asks for the same before it is begun shares it.
+    pub(crate) async fn command(
+        &self,
+        plug: Option<String>,
+        command: PowerCommand,
+        deadline: Instant,
+    ) -> Result<Carried, Failure> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Command(Command { plug, command, deadline, replies: vec![reply] });
+        // The keeper, which knows what was seen, answers by the deadline itself.
+        self.ask(job, answer, deadline + LAST_WORDS, "the power state is not known").await
+    }
+
+    /// Reads a power state.
+    pub(crate) async fn status(
+        &self,
+        plug: Option<String>,
+        deadline: Instant,
+    ) -> Result<PowerState, Failure> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Reading(Reading::Status { plug, deadline, reply });
+        self.ask(job, answer, deadline + LAST_WORDS, "nothing was read").await
+    }
+
+    /// Asks the device whether it is there, now.
+    pub(crate) async fn probe(&self, deadline: Instant) -> Result<(), Failure> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Reading(Reading::Probe { deadline, replies: vec![reply] });
+        self.ask(job, answer, deadline + LAST_WORDS, "nothing was answered").await
+    }
+
+    async fn ask<T>(
+        &self,
+        job: Job,
+        answer: oneshot::Receiver<Result<T, Failure>>,
+        deadline: Instant,
+        meaning: &'static str,
+    ) -> Result<T, Failure> {
+        match self.jobs.try_send(job) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return Err(Failure::Full),
+            Err(TrySendError::Closed(_)) => return Err(Failure::Stopped("nothing was done")),
+        }
+        match timeout_at(deadline, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(Failure::Stopped(meaning)),
+            Err(_) => Err(Failure::TimedOut(meaning)),
+        }
+    }
+
+    /// Whether the device answers, as far as is known.
+    pub(crate) fn reach(&self) -> Reach {
+        self.reach.borrow().clone()
+    }
+
+    /// The machines that the device has listed last, if it did.
+    pub(crate) fn ports(&self) -> Option<Vec<Port>> {
+        self.ports.borrow().clone()
+    }
+
+    /// Ends it: it takes nothing more, lets a command that is under way come to its end if that is near, and gives the
+    /// session back.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Tells when it has ended.
+    pub(crate) fn ended(&self) -> CancellationToken {
+        self.ended.clone()
+    }
+}
+
+/// The task of a keeper.
+struct Keeping {
+    held: Held,
+    settings: Settings,
+    keepalive: Duration,
+    inbox: mpsc::Receiver<Job>,
+    queue: Queue,
+    reach: watch::Sender<Reach>,
+    ports: watch::Sender<Option<Vec<Port>>>,
+    stop: CancellationToken,
+    pause: Pause,
+    /// Which of its machines is asked for next.
+    turn: usize,
+}
+
+impl Keeping {
+    async fn run(mut self) {
+        tokio::select! {
+            () = self.settings.after.cancelled() => {}
+            () = self.stop.cancelled() => {}
+        }
+        let mut next_probe = Instant::now();
+        while !self.stop.is_cancelled() {
+            self.take_in();
+            if let Some(command) = self.queue.next_command(Instant::now()) {
+                self.serve(command).await;
+                next_probe = self.next_probe();
+            } else if let Some(reading) = self.queue.next_reading(Instant::now()) {
+                self.read(reading).await;
+                next_probe = self.next_probe();
+            } else {
+                tokio::select! {
+                    biased;
+                    () = self.stop.cancelled() => {}
+                    Some(job) = self.inbox.recv() => self.queue.push(job),
+                    () = sleep_until(next_probe) => next_probe = self.keep_alive().await,
+                }
+            }
+        }
+        self.inbox.close();
+        self.take_in();
+        self.queue.refuse_all(&Failure::Stopped("nothing was done"));
+        self.held.close().await;
+        log::info!("{}: given back", self.settings.name);
+    }
+
+    fn take_in(&mut self) {
+        while let Ok(job) = self.inbox.try_recv() {
+            self.queue.push(job);
+        }
+    }
+
+    async fn serve(&mut self, command: Command) {
+        let Command { plug, command, deadline, replies } = command;
+        let answer = self.command(plug.as_deref(), command, deadline).await;
+        for reply in replies {
+            let _ = reply.send(answer.clone());
+        }
+    }
+
+    /// A command is given up for nothing but its deadline and, after a moment, the end of the controller.
+    async fn command(
+        &mut self,
+        plug: Option<&str>,
+        command: PowerCommand,
+        deadline: Instant,
+    ) -> Result<Carried, Failure> {
+        let place = self.place(plug);
+        log::info!("{place}: {command}");
+        let stop = self.stop.clone();
+        let end = async {
+            stop.cancelled().await;
+            sleep(LAST_COMMAND).await;
+        };
+        let result = tokio::select! {
+            biased;
+            result = self.held.command(plug, command, deadline) => result,
+            () = end => {
+                log::error!("{place}: {command} was broken off, because the controller ends");
+                return Err(Failure::Stopped("the power state is not known"));
+            }
+        };
+        match &result {
+            Ok(success) => log::info!("{place}: {success}"),
+            Err(error) => log::error!("{place}: {command} failed: {error}"),
+        }
+        self.note(result.as_ref().err());
+        result.as_ref().map(Carried::from).map_err(Failure::of)
+    }
+
+    /// Reads what somebody asked for. A command that comes meanwhile goes first.
+    async fn read(&mut self, reading: Reading) {
+        let asking = match &reading {
+            Reading::Status { plug, deadline, .. } => Asking::Status(plug.clone(), *deadline),
+            Reading::Probe { deadline, .. } => self.asking_whether_it_is_there(*deadline),
+        };
+        let Some(read) = self.ask_unless_commanded(asking).await else {
+            return self.queue.put_back(reading);
+        };
+        self.note(read.as_ref().err());
+        let read = read.map_err(|error| Failure::of(&error));
+        match (reading, read) {
+            (Reading::Status { reply, .. }, Ok(Read::State(state))) => {
+                let _ = reply.send(Ok(state));
+            }
+            (Reading::Probe { replies, .. }, Ok(read)) => {
+                self.keep_ports(read);
+                replies.into_iter().for_each(|reply| drop(reply.send(Ok(()))));
+            }
+            (reading, Err(failure)) => reading.refuse(&failure),
+            (Reading::Status { .. }, Ok(_)) => {}
+        }
+    }
+
+    /// Asks the device when it is due.
+    async fn keep_alive(&mut self) -> Instant {
+        let probes = Arc::clone(&self.settings.probes);
+        let permit = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Instant::now(),
+            Some(job) = self.inbox.recv() => {
+                self.queue.push(job);
+                return Instant::now();
+            }
+            permit = probes.acquire() => permit,
+        };
+        let asking = self.asking_whether_it_is_there(Instant::now() + PROBE_TIME);
+        let read = self.ask_unless_commanded(asking).await;
+        drop(permit);
+        let Some(read) = read else { return Instant::now() };
+        self.note(read.as_ref().err());
+        if let Ok(read) = read {
+            self.keep_ports(read);
+        }
+        self.next_probe()
+    }
+
+    /// The answer; or `None` where a command has come, or the end, which the reading makes way for.
+    async fn ask_unless_commanded(&mut self, asking: Asking) -> Option<Result<Read, Error>> {
+        let Self { held, inbox, queue, stop, .. } = self;
+        let mut asked = pin!(asking.ask(held));
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return None,
+                Some(job) = inbox.recv() => {
+                    queue.push(job);
+                    if queue.has_command() {
+                        return None;
+                    }
+                }
+                read = asked.as_mut() => return Some(read),
+            }
+        }
+    }
+
+    /// The least that keeps a device awake: one reading.
+    fn asking_whether_it_is_there(&mut self, deadline: Instant) -> Asking {
+        if self.settings.lists {
+            return Asking::List(deadline);
+        }
+        let plugs = &self.settings.plugs;
+        if plugs.is_empty() || !self.held.keeps_session() {
+            return Asking::Monitor(deadline);
+        }
+        self.turn = self.turn.wrapping_add(1) % plugs.len();
+        Asking::Status(plugs.get(self.turn).cloned(), deadline)
+    }
+
+    fn keep_ports(&self, read: Read) {
+        let Read::Ports(ports) = read else { return };
+        self.ports.send_replace(Some(ports));
+        self.settings.news.send_replace(());
+    }
+
+    /// Notes whether the device answered.
+    fn note(&mut self, error: Option<&Error>) {
+        let name = &self.settings.name;
+        let Some(error) = error.filter(|error| is_out_of_reach(error)) else {
+            if !matches!(*self.reach.borrow(), Reach::Reachable { .. }) {
+                log::info!("{name}: it answers");
+            }
+            self.pause = Pause::default();
+            self.reach.send_replace(Reach::Reachable { at: Instant::now() });
+            self.settings.news.send_replace(());
+            return;
+        };
+        let is_denied = is_denial(error);
+        self.pause.note(is_denied);
+        let reason: Arc<str> = error.to_string().into();
+        let (since, is_known) = match &*self.reach.borrow() {
+            Reach::Unreachable { since, reason: known, .. } => (*since, *known == reason),
+            _ => (Instant::now(), false),
+        };
+        if !is_known {
+            log::error!("{name}: it cannot be used: {reason}");
+        }
+        self.reach.send_replace(Reach::Unreachable { since, reason, is_denied });
+        self.settings.news.send_replace(());
+    }
+
+    fn next_probe(&self) -> Instant {
+        Instant::now() + self.pause.length().unwrap_or(self.keepalive)
+    }
+
+    fn place(&self, plug: Option<&str>) -> String {
+        let name = &self.settings.name;
+        match plug {
+            Some(plug) => format!("{name}, plug {}", plug.escape_debug()),
+            None => name.clone(),
+        }
+    }
+}
+
+/// Something to be asked of a device, by when.
+enum Asking {
+    Status(Option<String>, Instant),
+    Monitor(Instant),
+    List(Instant),
+}
+
+/// What it answered.
+enum Read {
+    State(PowerState),
+    There,
+    Ports(Vec<Port>),
+}
+
+impl Asking {
+    async fn ask(self, held: &mut Held) -> Result<Read, Error> {
+        match self {
+            Self::Status(plug, deadline) => {
+                held.status(plug.as_deref(), deadline).await.map(Read::State)
+            }
+            Self::Monitor(deadline) => held.monitor(deadline).await.map(|()| Read::There),
+            Self::List(deadline) => held.list(deadline).await.map(Read::Ports),
+        }
+    }
+}
+
+/// How long a device that does not answer is left alone: ever longer.
+#[derive(Debug, Default)]
+struct Pause {
+    silences: u32,
+    denials: u32,
+}
+
+impl Pause {
+    const FIRST: Duration = Duration::from_secs(1);
+    const LONGEST: Duration = Duration::from_secs(60);
+    /// One that refuses our user or password is asked less often: BMCs lock users out.
+    const FIRST_AFTER_DENIAL: Duration = Duration::from_secs(30);
+    const LONGEST_AFTER_DENIAL: Duration = Duration::from_secs(600);
+
+    fn note(&mut self, is_denied: bool) {
+        let counter = if is_denied { &mut self.denials } else { &mut self.silences };
+        *counter = counter.saturating_add(1);
+    }
+
+    fn length(&self) -> Option<Duration> {
+        let (count, first, longest) = match (self.denials, self.silences) {
+            (0, 0) => return None,
+            (0, silences) => (silences, Self::FIRST, Self::LONGEST),
+            (denials, _) => (denials, Self::FIRST_AFTER_DENIAL, Self::LONGEST_AFTER_DENIAL),
+        };
+        Some(first.saturating_mul(1 << (count - 1).min(16)).min(longest))
+    }
+}
