@@ -11,7 +11,7 @@ mod fence;
 mod hardening;
 mod help;
 mod input;
-mod logging;
+pub mod logging;
 pub mod manual;
 mod metadata;
 mod program;

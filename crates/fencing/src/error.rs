@@ -2,7 +2,7 @@ use std::error;
 
 use crate::password_script::ScriptError;
 use crate::procedure::FenceError;
-use crate::{Action, ConfigError};
+use crate::{Action, ConfigError, PowerCommand};
 
 /// Why something that was asked of [`Fence`](crate::Fence) was not done. Each message is one line. None of them says
 /// that a machine is in the state that was asked for.
@@ -38,7 +38,7 @@ pub enum Error {
         action: Action,
     },
     /// The agent controls several machines, and none was named.
-    #[error("{agent} controls several machines: the plug is missing")]
+    #[error("you have to enter plug=…, the machine that is meant: {agent} controls several")]
     MissingPlug {
         /// The agent.
         agent: String,
@@ -70,6 +70,16 @@ pub enum Error {
         who: String,
         /// What that means to the caller.
         what: &'static str,
+    },
+    /// A provider, which has a bug then, answered a command with the success of another one.
+    #[error(
+        "{agent} says that it did something else than it was asked for: {done}; the power state is not known"
+    )]
+    OtherCommand {
+        /// The agent.
+        agent: String,
+        /// What it says that it did.
+        done: PowerCommand,
     },
     /// One of several devices that have to be off together did not stay off.
     #[error(

@@ -42,6 +42,15 @@ impl Fence {
         Self::default()
     }
 
+    /// One provider and one agent, which is known without being loaded: for a program that is that agent. The provider is
+    /// registered by the name that the agent has for it.
+    #[must_use]
+    pub fn of(agent: &Arc<Agent>, provider: impl Provider + 'static) -> Self {
+        let agents = BTreeMap::from([(agent.name.to_string(), Arc::clone(agent))]);
+        let registered = Registered { provider: Arc::new(provider), agents };
+        Self { providers: BTreeMap::from([(agent.provider.to_string(), registered)]) }
+    }
+
     /// Registers a provider by a name. It has no agents until they are loaded.
     ///
     /// # Errors
@@ -220,7 +229,12 @@ impl Fence {
     ) -> Result<Success, Error> {
         let deadline = deadline_after(within);
         let provider = self.provider_for(config, command.into())?;
-        in_time(deadline, config, provider.command(config, command, deadline)).await
+        let success =
+            in_time(deadline, config, provider.command(config, command, deadline)).await?;
+        match carried_out(&success) {
+            done if done == command => Ok(success),
+            done => Err(Error::OtherCommand { agent: config.agent().name.to_string(), done }),
+        }
     }
 
     /// Reads the power state.
@@ -309,6 +323,14 @@ pub(crate) async fn in_time<T>(
         let who = config.agent().name.to_string();
         Err(Error::TimedOut { who, what: "the power state is not known" })
     })
+}
+
+/// Which command it is a success of.
+fn carried_out(success: &Success) -> PowerCommand {
+    match success {
+        Success::Observed(done) => done.command(),
+        Success::Reported(command) => *command,
+    }
 }
 
 fn default_action(config: &AgentConfig) -> Result<Action, Error> {

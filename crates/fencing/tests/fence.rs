@@ -367,6 +367,8 @@ async fn the_first_device_of_a_level_leaves_the_second_its_share_of_the_time() {
 struct Outlets {
     on: Arc<Mutex<HashMap<String, bool>>>,
     hangs: Arc<AtomicBool>,
+    /// Whatever it is asked for, it says that it did something else.
+    is_confused: bool,
     unfencing: Unfencing,
 }
 
@@ -421,7 +423,7 @@ impl Provider for Outlets {
             std::future::pending::<()>().await;
         }
         self.change(config, Some(command == PowerCommand::On))?;
-        Ok(Success::Reported(command))
+        Ok(Success::Reported(if self.is_confused { PowerCommand::Diag } else { command }))
     }
 
     async fn status(&self, config: &AgentConfig, _: Instant) -> Result<PowerState, Error> {
@@ -464,6 +466,19 @@ async fn a_provider_of_a_users_own_is_used_like_any_other() {
     }
     let elsewhere = set(config, &[("plug", "9")]);
     assert_eq!(fence.off(&elsewhere, WITHIN).await.unwrap_err().to_string(), "no such outlet");
+}
+
+#[tokio::test]
+async fn the_success_of_another_command_is_a_failure() {
+    let outlets = Outlets { is_confused: true, ..Outlets::with(&["1"]) };
+    let agent = outlets.load_agents(Instant::now()).await.agents.remove(0);
+    let agent = Arc::new(Agent { provider: "mine".into(), ..agent });
+    let fence = Fence::of(&agent, outlets);
+    let config = set(AgentConfig::new(agent), &[("plug", "1")]);
+    let error = fence.off(&config, WITHIN).await.unwrap_err().to_string();
+    let words = "fence_outlets says that it did something else than it was asked for: diag; ";
+    assert!(error.starts_with(words), "{error}");
+    assert_eq!(fence.status(&config, WITHIN).await.unwrap(), PowerState::Off);
 }
 
 #[tokio::test]

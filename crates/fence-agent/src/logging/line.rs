@@ -1,12 +1,23 @@
 use std::fmt::Arguments;
 use std::time::SystemTime;
 
-use log::Record;
+use log::{Level, Record};
 
 /// A message as it stands in a log: `2026-11-21T22:24:44.850Z ERROR: message`.
 pub(crate) fn line(time: SystemTime, record: &Record<'_>) -> String {
     let time = humantime::format_rfc3339_millis(time);
     format!("{time} {}: {}\n", super::name(record.level()), printable(record.args()))
+}
+
+/// A message as systemd's journal takes it from standard error: `<3>message`.
+pub(super) fn journal_line(record: &Record<'_>) -> String {
+    let priority = match record.level() {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    };
+    format!("<{priority}>{}\n", printable(record.args()))
 }
 
 /// The message with everything escaped that would break the line, move a cursor or hide text. It may come from a
@@ -25,8 +36,6 @@ pub(super) fn printable(message: &Arguments<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
-
-    use log::Level;
 
     use super::*;
 

@@ -2,22 +2,28 @@
 //!
 //! Every message is one line, whatever a device sent. A debug file that cannot be opened is an error; after that, none
 //! of the three can fail the fencing.
+//!
+//! An agent logs by itself. [`start_service`] is for programs beside the agents that run on and on.
 
 mod line;
 mod syslog;
 
+use std::env;
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, fstat};
 
+use self::line::journal_line;
 pub(crate) use self::line::line;
-use self::syslog::Syslog;
+use self::syslog::{Facility, Syslog};
 
 /// What is said, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,14 +44,41 @@ pub(crate) struct DebugFileError {
     source: io::Error,
 }
 
+/// Where the syslog daemon of a machine listens; journald does, too.
+const DEV_LOG: &str = "/dev/log";
 const NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
+
+/// Starts the logs of a program that runs on and on: to syslog, as a daemon, and to standard error if that is wanted.
+/// Another level can be set at any time, with [`log::set_max_level`]; the level `trace` goes to standard error only.
+///
+/// Syslog is never waited for, and connected to anew when it was restarted; what it cannot take is lost. On standard
+/// error a message has its time and level before it, or, where that is systemd's journal (`JOURNAL_STREAM`), its
+/// priority. Standard error is waited for.
+///
+/// Only the first call of a program counts.
+pub fn start_service(program: &str, level: LevelFilter, is_on_stderr: bool) {
+    let sinks = Sinks {
+        stderr: if is_on_stderr { LevelFilter::Trace } else { LevelFilter::Off },
+        form: form(env::var_os("JOURNAL_STREAM").as_deref(), io::stderr()),
+        debug_file: None,
+        syslog: (
+            LevelFilter::Debug,
+            Syslog::new(Path::new(DEV_LOG), program, Facility::LOG_DAEMON),
+        ),
+    };
+    start_with(Logger { program: program.to_owned(), sinks: OnceLock::from(sinks) }, level);
+}
 
 /// Messages go to standard error and syslog, until [`configure`] says otherwise.
 pub(crate) fn start(program: &str) {
     let logger = Logger { program: program.to_owned(), sinks: OnceLock::new() };
+    start_with(logger, LevelFilter::Warn);
+}
+
+fn start_with(logger: Logger, level: LevelFilter) {
     // A second logger is refused, and the first goes on.
     let _ = log::set_logger(LOGGER.get_or_init(|| logger));
-    log::set_max_level(LevelFilter::Warn);
+    log::set_max_level(level);
 }
 
 /// Messages go where the settings say, whether or not the debug file can be had.
@@ -94,39 +127,53 @@ impl Log for Logger {
 /// Where messages go, each with its level.
 struct Sinks {
     stderr: LevelFilter,
+    /// How messages are written to standard error.
+    form: Form,
     debug_file: Option<File>,
-    syslog: Option<(LevelFilter, Syslog)>,
+    syslog: (LevelFilter, Syslog),
+}
+
+/// How a message stands on standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// With its time and level.
+    Line,
+    /// With its priority, for systemd's journal, which has its time.
+    Journal,
 }
 
 impl Sinks {
     fn without_file(program: &str, settings: &Settings) -> Self {
         Self {
             stderr: stderr_level(settings),
+            form: Form::Line,
             debug_file: None,
-            syslog: Syslog::connect(Path::new("/dev/log"), program)
-                .ok()
-                .map(|syslog| (syslog_level(settings), syslog)),
+            syslog: (
+                syslog_level(settings),
+                Syslog::new(Path::new(DEV_LOG), program, Facility::LOG_USER),
+            ),
         }
     }
 
     fn max_level(&self) -> LevelFilter {
         let file = self.debug_file.as_ref().map_or(LevelFilter::Off, |_| LevelFilter::Trace);
-        let syslog = self.syslog.as_ref().map_or(LevelFilter::Off, |(level, _)| *level);
-        self.stderr.max(file).max(syslog)
+        self.stderr.max(file).max(self.syslog.0)
     }
 
     /// A sink that fails is passed over: nobody is left to be told.
     fn write(&self, record: &Record<'_>, stderr: &mut dyn Write) {
         let line = line(SystemTime::now(), record);
         if record.level() <= self.stderr {
-            let _ = stderr.write_all(line.as_bytes());
+            let _ = match self.form {
+                Form::Line => stderr.write_all(line.as_bytes()),
+                Form::Journal => stderr.write_all(journal_line(record).as_bytes()),
+            };
         }
         if let Some(mut file) = self.debug_file.as_ref() {
             let _ = file.write_all(line.as_bytes());
         }
-        if let Some((level, syslog)) = &self.syslog
-            && record.level() <= *level
-        {
+        let (level, syslog) = &self.syslog;
+        if record.level() <= *level {
             let _ = syslog.send(record);
         }
     }
@@ -149,6 +196,16 @@ fn syslog_level(settings: &Settings) -> LevelFilter {
         0 => LevelFilter::Warn,
         1 => LevelFilter::Info,
         2.. => LevelFilter::Debug,
+    }
+}
+
+/// The form for a standard error. systemd names the stream to its journal that it has opened for a service; one that was
+/// inherited from a service, or that somebody has redirected, is another one.
+fn form(journal_stream: Option<&OsStr>, stderr: impl AsFd) -> Form {
+    let name = fstat(stderr).map(|stat| format!("{}:{}", stat.st_dev, stat.st_ino));
+    match (journal_stream, name) {
+        (Some(stream), Ok(name)) if stream == &*name => Form::Journal,
+        _ => Form::Line,
     }
 }
 
@@ -181,7 +238,9 @@ mod tests {
     use crate::testing::TempDir;
 
     fn sinks(stderr: LevelFilter) -> Sinks {
-        Sinks { stderr, debug_file: None, syslog: None }
+        let nowhere = Syslog::new(Path::new("/no/such/socket"), "fence_test", Facility::LOG_USER);
+        let syslog = (LevelFilter::Off, nowhere);
+        Sinks { stderr, form: Form::Line, debug_file: None, syslog }
     }
 
     /// What comes out on standard error for a message of each level.
@@ -212,6 +271,29 @@ mod tests {
             let sinks = sinks(stderr_level(&settings));
             assert_eq!(levels_on_stderr(&sinks), expected, "{settings:?}");
         }
+    }
+
+    #[test]
+    fn in_the_journal_a_message_has_its_priority() {
+        let sinks = Sinks { form: Form::Journal, ..sinks(LevelFilter::Trace) };
+        let mut stderr = Vec::new();
+        for level in Level::iter() {
+            let message = format_args!("power\n<0>off");
+            sinks.write(&Record::builder().level(level).args(message).build(), &mut stderr);
+        }
+        let expected = [3, 4, 6, 7, 7].map(|priority| format!("<{priority}>power\\n<0>off\n"));
+        assert_eq!(String::from_utf8(stderr).unwrap(), expected.concat());
+    }
+
+    #[test]
+    fn the_journal_is_the_stream_that_systemd_names() {
+        let (file, other) = (File::open("/dev/null").unwrap(), File::open("/dev/zero").unwrap());
+        let stat = fstat(&file).unwrap();
+        let stream = format!("{}:{}", stat.st_dev, stat.st_ino);
+        assert_eq!(form(Some(stream.as_ref()), &file), Form::Journal);
+        assert_eq!(form(Some(stream.as_ref()), &other), Form::Line);
+        assert_eq!(form(Some("".as_ref()), &file), Form::Line);
+        assert_eq!(form(None, &file), Form::Line);
     }
 
     #[test]
@@ -265,8 +347,8 @@ mod tests {
         let path = directory.path().join("log");
         let daemon = UnixDatagram::bind(&path).unwrap();
         daemon.set_nonblocking(true).unwrap();
-        let syslog = Syslog::connect(&path, "fence_test").unwrap();
-        let sinks = Sinks { syslog: Some((LevelFilter::Warn, syslog)), ..sinks(LevelFilter::Off) };
+        let syslog = Syslog::new(&path, "fence_test", Facility::LOG_USER);
+        let sinks = Sinks { syslog: (LevelFilter::Warn, syslog), ..sinks(LevelFilter::Off) };
         assert_eq!(sinks.max_level(), LevelFilter::Warn);
         levels_on_stderr(&sinks);
         let mut buffer = [0; 100];

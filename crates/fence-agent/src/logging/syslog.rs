@@ -2,52 +2,89 @@
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::{Mutex, PoisonError};
 
 use log::{Level, Record};
-use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
+pub(super) use syslog::Facility;
+use syslog::{Formatter3164, LogFormat, Severity};
 
 use super::line::printable;
 
-/// A connection to the daemon. The time in its messages is UTC; daemons go by their own.
-pub(super) struct Syslog(Mutex<Logger<LoggerBackend, Formatter3164>>);
+/// A way to the daemon, which may come later than its first message, and may be started anew. The time in the messages
+/// is UTC; daemons go by their own.
+pub(super) struct Syslog {
+    path: PathBuf,
+    formatter: Formatter3164,
+    socket: Mutex<Option<UnixDatagram>>,
+}
 
 impl Syslog {
-    pub(super) fn connect(path: &Path, program: &str) -> io::Result<Self> {
-        let socket = UnixDatagram::unbound()?;
-        // A daemon that does not keep up loses messages; the fencing does not wait for it.
-        socket.set_nonblocking(true)?;
-        socket.connect(path)?;
+    pub(super) fn new(path: &Path, program: &str, facility: Facility) -> Self {
         let formatter = Formatter3164 {
-            facility: Facility::LOG_USER,
+            facility,
             hostname: None,
             process: program.to_owned(),
             pid: process::id(),
         };
-        Ok(Self(Mutex::new(Logger::new(LoggerBackend::Unix(socket), formatter))))
+        Self { path: path.to_owned(), formatter, socket: Mutex::new(None) }
     }
 
-    pub(super) fn send(&self, record: &Record<'_>) -> Result<(), syslog::Error> {
-        let mut logger = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let message = printable(record.args());
-        match record.level() {
-            Level::Error => logger.err(message),
-            Level::Warn => logger.warning(message),
-            Level::Info => logger.info(message),
-            Level::Debug | Level::Trace => logger.debug(message),
+    /// Sends a message, by a new connection if need be, or loses it.
+    pub(super) fn send(&self, record: &Record<'_>) -> io::Result<()> {
+        let message = self.message(record)?;
+        let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        match socket.as_ref().map(|socket| socket.send(&message)) {
+            Some(Ok(_)) => return Ok(()),
+            // The daemon is there, and does not keep up.
+            Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+            Some(Err(_)) | None => {}
         }
+        *socket = None;
+        let connected = connect(&self.path)?;
+        connected.send(&message)?;
+        *socket = Some(connected);
+        Ok(())
     }
+
+    fn message(&self, record: &Record<'_>) -> io::Result<Vec<u8>> {
+        let severity = match record.level() {
+            Level::Error => Severity::LOG_ERR,
+            Level::Warn => Severity::LOG_WARNING,
+            Level::Info => Severity::LOG_INFO,
+            Level::Debug | Level::Trace => Severity::LOG_DEBUG,
+        };
+        let mut message = Vec::new();
+        let text = printable(record.args());
+        self.formatter.format(&mut message, severity, text).map_err(io::Error::other)?;
+        Ok(message)
+    }
+}
+
+/// Nothing here waits: a daemon that does not keep up loses messages.
+fn connect(path: &Path) -> io::Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.connect(path)?;
+    Ok(socket)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::testing::TempDir;
 
-    fn send(syslog: &Syslog, level: Level, message: &str) -> Result<(), syslog::Error> {
+    fn send(syslog: &Syslog, level: Level, message: &str) -> io::Result<()> {
         syslog.send(&Record::builder().level(level).args(format_args!("{message}")).build())
+    }
+
+    fn receive(daemon: &UnixDatagram) -> String {
+        let mut buffer = [0; 100];
+        let length = daemon.recv(&mut buffer).unwrap();
+        str::from_utf8(&buffer[..length]).unwrap().to_owned()
     }
 
     #[test]
@@ -55,17 +92,16 @@ mod tests {
         let directory = TempDir::new();
         let path = directory.path().join("log");
         let daemon = UnixDatagram::bind(&path).unwrap();
-        let syslog = Syslog::connect(&path, "fence_ilo3").unwrap();
-        for (level, priority) in
-            [(Level::Error, 11), (Level::Warn, 12), (Level::Info, 14), (Level::Debug, 15)]
-        {
-            send(&syslog, level, "no\nanswer").unwrap();
-            let mut buffer = [0; 100];
-            let length = daemon.recv(&mut buffer).unwrap();
-            let id = process::id();
-            let message = str::from_utf8(&buffer[..length]).unwrap();
-            assert!(message.starts_with(&format!("<{priority}>")), "{message}");
-            assert!(message.ends_with(&format!(" fence_ilo3[{id}]: no\\nanswer")), "{message}");
+        for (facility, base) in [(Facility::LOG_USER, 8), (Facility::LOG_DAEMON, 24)] {
+            let syslog = Syslog::new(&path, "fence_ilo3", facility);
+            for (level, severity) in
+                [(Level::Error, 3), (Level::Warn, 4), (Level::Info, 6), (Level::Debug, 7)]
+            {
+                send(&syslog, level, "no\nanswer").unwrap();
+                let (id, message) = (process::id(), receive(&daemon));
+                assert!(message.starts_with(&format!("<{}>", base + severity)), "{message}");
+                assert!(message.ends_with(&format!(" fence_ilo3[{id}]: no\\nanswer")), "{message}");
+            }
         }
     }
 
@@ -74,12 +110,27 @@ mod tests {
         let directory = TempDir::new();
         let path = directory.path().join("log");
         let _daemon = UnixDatagram::bind(&path).unwrap();
-        let syslog = Syslog::connect(&path, "fence_ilo3").unwrap();
-        assert!((0..100_000).any(|_| send(&syslog, Level::Error, "full").is_err()));
+        let syslog = Syslog::new(&path, "fence_ilo3", Facility::LOG_USER);
+        let mut results = (0..100_000).map(|_| send(&syslog, Level::Error, "full"));
+        let error = results.find_map(Result::err).unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     }
 
     #[test]
-    fn without_a_daemon_there_is_no_syslog() {
-        assert!(Syslog::connect(Path::new("/no/such/socket"), "fence_ilo3").is_err());
+    fn a_daemon_may_come_later_and_go_and_come_again() {
+        let directory = TempDir::new();
+        let path = directory.path().join("log");
+        let syslog = Syslog::new(&path, "fence_ilo3", Facility::LOG_USER);
+        send(&syslog, Level::Error, "before").unwrap_err();
+        for start in ["first", "second"] {
+            let daemon = UnixDatagram::bind(&path).unwrap();
+            for time in ["once", "twice"] {
+                send(&syslog, Level::Error, &format!("{start} {time}")).unwrap();
+                assert!(receive(&daemon).ends_with(&format!("{start} {time}")));
+            }
+            drop(daemon);
+            fs::remove_file(&path).unwrap();
+            send(&syslog, Level::Error, "between").unwrap_err();
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! The agents of this project, each defined once.
 
+#[cfg(any(feature = "ipmilan", feature = "redfish"))]
+mod bmc;
 #[cfg(feature = "ipmilan")]
 pub mod ipmilan;
 #[cfg(feature = "redfish")]
 pub mod redfish;
-#[cfg(any(feature = "ipmilan", feature = "redfish"))]
-mod standard;
+pub mod standard;
 
 use crate::{Agent, AgentConfig, ConfigError, Device};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::FenceError;
-use crate::{Device, DeviceError, PowerState};
+use crate::{Device, DeviceError, PowerCommand, PowerState};
 
 /// What an action came to.
 #[derive(Debug)]
@@ -42,6 +42,17 @@ pub enum Done {
 }
 
 impl Done {
+    /// Which command it is a success of.
+    #[must_use]
+    pub fn command(&self) -> PowerCommand {
+        match self {
+            Self::AlreadyOn(_) | Self::PoweredOn(_) => PowerCommand::On,
+            Self::AlreadyOff(_) | Self::PoweredOff(_) => PowerCommand::Off,
+            Self::Rebooted { .. } => PowerCommand::Reboot,
+            Self::DiagAcknowledged => PowerCommand::Diag,
+        }
+    }
+
     /// What there is to say besides.
     #[must_use]
     pub fn remark(&self) -> Option<Remark<'_>> {

@@ -82,7 +82,7 @@ impl Settings {
     }
 
     /// What "no time-out" comes to: no caller of a fence agent waits longer.
-    const WITHOUT_TIMEOUT: Duration = Duration::from_secs(3600);
+    pub const WITHOUT_TIMEOUT: Duration = Duration::from_secs(3600);
     /// The default of the parameter.
     pub(super) const POWER_TIMEOUT: Duration = Duration::from_secs(20);
 }

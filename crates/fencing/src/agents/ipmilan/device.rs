@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::advice::{advice, is_unknown_user, is_wrong_password, kind, name};
 use super::settings::{host, session_config};
-use crate::agents::standard::port;
+use crate::agents::bmc::port;
 use crate::{
     AgentConfig, ConfigError, Device, DeviceError, ErrorKind, Power, PowerState, RestartMark,
 };

@@ -10,6 +10,7 @@ use std::iter;
 pub(crate) use diagnosis::diagnose;
 
 use super::Definition;
+use super::bmc;
 use super::standard::{self, option, parameter, switch, words};
 use crate::{Agent, Kind, Parameter, Plug};
 
@@ -63,16 +64,16 @@ fn agent(name: &Name) -> Agent {
         other_names: OTHER_NAMES.iter().map(|(name, line)| ((*name).into(), (*line).into())).collect(),
         parameters: parameters(name),
         plug: Plug::Ignored,
-        ..standard::agent(name.name)
+        ..bmc::agent(name.name)
     }
 }
 
 fn parameters(name: &Name) -> Vec<Parameter> {
     let mut parameters = device(name);
-    parameters.extend(standard::program());
-    parameters.extend(standard::timing(name.power_wait));
+    parameters.extend(bmc::program());
+    parameters.extend(bmc::timing(name.power_wait));
     parameters.extend(ipmitool());
-    parameters.extend(standard::sudo());
+    parameters.extend(bmc::sudo());
     parameters
 }
 
@@ -105,8 +106,8 @@ fn device(name: &Name) -> Vec<Parameter> {
                 "Key Kg of the BMC, in hexadecimal, for two-key logins of IPMI 2.0.",
             )
         },
-        standard::ip(),
-        standard::ipport("623", "UDP port of the BMC."),
+        bmc::ip(),
+        bmc::ipport("623", "UDP port of the BMC."),
         Parameter {
             default: Some(name.lanplus.into()),
             ..switch(
@@ -117,10 +118,10 @@ fn device(name: &Name) -> Vec<Parameter> {
                  IPMI 1.5.",
             )
         },
-        standard::method(),
-        standard::password(),
-        standard::password_script(),
-        standard::plug("Address of the BMC, with port_as_ip; otherwise ignored."),
+        bmc::method(),
+        bmc::password(),
+        bmc::password_script(),
+        standard::plug("ip", "Address of the BMC, with port_as_ip; otherwise ignored."),
         Parameter {
             default: Some("administrator".into()),
             getopt: option(Some('L'), "privlvl", "level"),
@@ -166,7 +167,7 @@ fn device(name: &Name) -> Vec<Parameter> {
                 "Channel that the controller in between is on; 0 by default.",
             )
         },
-        standard::username(),
+        bmc::username(),
         Parameter {
             getopt: option(None, "workarounds", "names"),
             ..parameter(

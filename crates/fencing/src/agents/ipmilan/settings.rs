@@ -6,7 +6,7 @@ use ipmi_lan::{
     RetryPolicy, Target, Transit, Username, Workarounds,
 };
 
-use crate::agents::standard::{address, login_timeout, unusable};
+use crate::agents::bmc::{address, login_timeout, unusable};
 use crate::{AgentConfig, ConfigError};
 
 pub(super) fn host(config: &AgentConfig) -> Result<String, ConfigError> {
@@ -168,7 +168,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::agents::standard;
+    use crate::agents::bmc;
 
     fn config(given: &[(&str, &str)]) -> AgentConfig {
         let mut config = AgentConfig::new(Arc::new(super::super::definition("").agent));
@@ -287,7 +287,7 @@ mod tests {
         assert_eq!(host(&config(&[("ip", "[::1]")])).unwrap(), "::1");
         assert_eq!(host(&config(&[("ip", "bmc1")])).unwrap(), "bmc1");
         assert!(host(&config(&[])).is_err());
-        let port = |given: &[(&str, &str)]| standard::port(&config(given), "UDP");
+        let port = |given: &[(&str, &str)]| bmc::port(&config(given), "UDP");
         assert_eq!(port(&[]).unwrap(), 623);
         for wrong in ["0", "-1", "65536"] {
             assert!(port(&[("ipport", wrong)]).is_err(), "{wrong}");

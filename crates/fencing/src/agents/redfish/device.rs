@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::advice::{advice, kind, name};
 use super::settings::{bundle, client_config, proxy};
-use crate::agents::standard::unusable;
+use crate::agents::bmc::unusable;
 use crate::{
     AgentConfig, ConfigError, Device, DeviceError, ErrorKind, Port, Power, PowerState, RestartMark,
 };

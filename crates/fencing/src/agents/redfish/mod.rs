@@ -8,6 +8,7 @@ mod settings;
 pub(crate) use diagnosis::diagnose;
 
 use super::Definition;
+use super::bmc;
 use super::standard::{self, option, parameter, switch};
 use crate::{Agent, Kind, Parameter, Plug};
 
@@ -30,14 +31,14 @@ fn agent() -> Agent {
         vendor_url: "http://www.dmtf.org".into(),
         parameters: parameters(),
         plug: Plug::Chooses,
-        ..standard::agent(NAME)
+        ..bmc::agent(NAME)
     }
 }
 
 fn parameters() -> Vec<Parameter> {
     let mut parameters = device();
-    parameters.extend(standard::program());
-    parameters.extend(standard::timing("0"));
+    parameters.extend(bmc::program());
+    parameters.extend(bmc::timing("0"));
     parameters.push(Parameter {
         default: Some("/usr/bin/gnutls-cli".into()),
         getopt: option(None, "gnutlscli-path", "path"),
@@ -53,8 +54,8 @@ fn parameters() -> Vec<Parameter> {
 fn device() -> Vec<Parameter> {
     let mut parameters = vec![
         standard::action(),
-        standard::ip(),
-        standard::ipport("443", "TCP port of the BMC's HTTPS service."),
+        bmc::ip(),
+        bmc::ipport("443", "TCP port of the BMC's HTTPS service."),
         switch(
             // This agent's own.
             "graceful_off",
@@ -62,10 +63,11 @@ fn device() -> Vec<Parameter> {
             "graceful-off",
             "Where the BMC offers no forced power off, ask the operating system to shut down. One that hangs does not.",
         ),
-        standard::method(),
-        standard::password(),
-        standard::password_script(),
+        bmc::method(),
+        bmc::password(),
+        bmc::password_script(),
         standard::plug(
+            "ip",
             "Which of several systems behind one BMC: its Id, Name, UUID, HostName or SerialNumber. Not looked at where \
              there is one only. With port_as_ip, the address of the BMC.",
         ),
@@ -87,7 +89,7 @@ fn device() -> Vec<Parameter> {
                 "Path of the system, such as /redfish/v1/Systems/1. Otherwise it is looked for.",
             )
         },
-        Parameter { required: true, ..standard::username() },
+        Parameter { required: true, ..bmc::username() },
     ]);
     parameters
 }

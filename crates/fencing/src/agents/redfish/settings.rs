@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use redfish_power::{Config, Credentials, Fingerprint, Origin, RetryPolicy, Verification};
 
-use crate::agents::standard::{self, login_timeout, missing, unusable};
+use crate::agents::bmc::{self, login_timeout, missing, unusable};
 use crate::{AgentConfig, ConfigError};
 
 /// Where the environment may name a bundle: first those of the Python agent's HTTP library, then that of OpenSSL.
@@ -35,7 +35,7 @@ pub(super) fn client_config(
 /// Host and port. The port may stand behind the host, and counts more than `ipport` there, as in the Python agent. An
 /// IPv6 address with a port must be in brackets.
 fn address(config: &AgentConfig) -> Result<(String, u16), ConfigError> {
-    let ip = standard::address(config)?;
+    let ip = bmc::address(config)?;
     let (host, port) = match ip.split_once(']') {
         Some((_, "")) => (ip.clone(), None),
         Some((host, rest)) => {
@@ -51,7 +51,7 @@ fn address(config: &AgentConfig) -> Result<(String, u16), ConfigError> {
             let reason = "behind the colon there is no TCP port (1 to 65535); give the host without https:// and path";
             unusable("ip", reason.to_owned())
         })?,
-        None => standard::port(config, "TCP")?,
+        None => bmc::port(config, "TCP")?,
     };
     Ok((host, port))
 }

@@ -21,7 +21,7 @@ use super::advice::{advice, is_unknown_user, is_wrong_password, name};
 use super::device::{addresses, shown};
 use super::settings::{host, session_config};
 use crate::AgentConfig;
-use crate::agents::standard::{login_timeout, port};
+use crate::agents::bmc::{login_timeout, port};
 use crate::diagnosis::{Diagnosis, Extent, Working};
 
 use probe::{Attempt, Login, Probe};
