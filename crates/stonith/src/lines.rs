@@ -48,6 +48,14 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
             }
         }
     }
+
+    /// Comes back at the end of the stream; never, where something is said before it.
+    pub(crate) async fn end(&mut self) {
+        match self.stream.fill_buf().await {
+            Ok(read) if !read.is_empty() => std::future::pending().await,
+            _ => {}
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The controller's socket.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::controller::Controller;
+use crate::keeper::Carried;
 use crate::lines::{Lines, ReadError};
 use crate::protocol::{
     self, LONGEST_TIME, MOST_CONNECTIONS, MOST_NODES, NodeReply, Outcome, REQUESTS_A_SECOND,
@@ -182,35 +184,40 @@ impl Connection {
         self.answers.say(reply).await
     }
 
-    /// It goes on when nobody listens any more: half of a reboot is worse than a whole one.
+    /// Tells of each machine as soon as it is known. Where whoever asked goes away, what was begun comes to its end, and
+    /// what was not is not begun.
     async fn fence(
         &mut self,
         nodes: BTreeSet<String>,
         command: protocol::Command,
         deadline: Instant,
     ) -> Result<(), NotListening> {
-        let (told, mut tells) = mpsc::channel(16);
-        let controller = Arc::clone(&self.controller);
-        let fencing = tokio::spawn(async move {
-            controller.fence(nodes, command.into(), deadline, &told).await
-        });
-        let mut listening = Ok(());
-        while let Some((node, result)) = tells.recv().await {
-            let outcome = match result {
-                Ok(carried) => Outcome::Success(carried.into()),
-                Err(reason) => Outcome::Failed { reason },
-            };
-            if listening.is_ok() {
-                listening = self.answers.say(Reply::Node(NodeReply { node, outcome })).await;
+        let (told, mut tells) = mpsc::channel(MOST_NODES);
+        let mut fencing = pin!(self.controller.fence(nodes, command.into(), deadline, told));
+        let mut reached = None;
+        loop {
+            tokio::select! {
+                biased;
+                tell = tells.recv() => match (tell, reached) {
+                    (Some((node, result)), _) => {
+                        self.answers.say(Reply::Node(node_reply(node, result))).await?;
+                    }
+                    (None, Some(reached)) => return self.answers.say(Reply::End { reached }).await,
+                    (None, None) => return Err(NotListening),
+                },
+                is_reached = fencing.as_mut(), if reached.is_none() => reached = Some(is_reached),
+                () = self.lines.end() => return Err(NotListening),
             }
         }
-        listening?;
-        match fencing.await {
-            Ok(reached) => self.answers.say(Reply::End { reached }).await,
-            // A bug: no end was said, so no success is believed.
-            Err(_) => Err(NotListening),
-        }
     }
+}
+
+fn node_reply(node: String, result: Result<Carried, String>) -> NodeReply {
+    let outcome = match result {
+        Ok(carried) => Outcome::Success(carried.into()),
+        Err(reason) => Outcome::Failed { reason },
+    };
+    NodeReply { node, outcome }
 }
 
 fn deadline(within: Duration) -> Instant {

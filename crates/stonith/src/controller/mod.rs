@@ -320,7 +320,7 @@ impl Controller {
         nodes: BTreeSet<String>,
         command: PowerCommand,
         deadline: Instant,
-        told: &mpsc::Sender<(String, Result<Carried, String>)>,
+        told: mpsc::Sender<(String, Result<Carried, String>)>,
     ) -> bool {
         self.refresh().await;
         let mut fencing = JoinSet::new();
@@ -342,7 +342,6 @@ impl Controller {
             }
             let unknown = || Err(format!("{NO_TARGET} '{}'", node.escape_debug()));
             let result = result.map_or_else(unknown, |r| r.map_err(|failure| failure.to_string()));
-            // Where nobody listens any more, it is done all the same.
             let _ = told.send((node, result)).await;
         }
         let is_reachable = |reach: &Reach| matches!(reach, Reach::Reachable { .. });

@@ -1,0 +1,210 @@
+//! The command line of the controller.
+
+use std::io::{self, Read as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use log::LevelFilter;
+use tokio::runtime::Builder;
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::client::{Client, ClientError};
+use crate::config::Config;
+use crate::daemon::{self, Begun, Cause};
+use crate::instance::{InstanceName, RUN_DIRECTORY, RunDirectory};
+use crate::protocol::{ReachStatus, Reply, Request, Status};
+
+/// Nobody hands over a longer configuration.
+const LONGEST_CONFIGURATION: u64 = 16 * 1024 * 1024;
+/// How long a controller may take to say how it is.
+const STATUS_TIME: Duration = Duration::from_secs(10);
+
+/// Holds fence devices ready, and fences through them.
+#[derive(Debug, Parser)]
+#[command(name = "stonith-controller", version, about, max_term_width = 120)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs a controller in the foreground, until SIGTERM. SIGHUP makes it read its targets anew.
+    Run {
+        /// Its configuration, in TOML; '-' is JSON on standard input, as the OCF agent hands it over.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The controller's name; by default that of the file, without its extension.
+        #[arg(long, value_name = "NAME")]
+        instance: Option<InstanceName>,
+    },
+    /// Tells how a controller is, and each of its devices.
+    Status {
+        /// The controller's name.
+        instance: InstanceName,
+        /// Asks the devices now, instead of telling what is known of them.
+        #[arg(long)]
+        probe: bool,
+        /// Prints the answer as the controller gave it, in JSON.
+        #[arg(long)]
+        json: bool,
+        /// Where its socket is.
+        #[arg(long, value_name = "DIRECTORY", default_value = RUN_DIRECTORY)]
+        run_directory: PathBuf,
+    },
+}
+
+/// Does what the command line says.
+pub(crate) fn main(arguments: Vec<std::ffi::OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            // Never clap's own 2.
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    let result = match arguments.command {
+        Command::Run { config, .. } if config.as_os_str() == "-" => return run_handed_over(),
+        Command::Run { config, instance } => run_from_file(config, instance),
+        Command::Status { instance, probe, json, run_directory } => {
+            status(&RunDirectory::new(run_directory), &instance, probe, json)
+        }
+    };
+    match result {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("stonith-controller: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_from_file(path: PathBuf, instance: Option<InstanceName>) -> Result<ExitCode, String> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let instance = match instance {
+        Some(instance) => instance,
+        None => stem.parse().map_err(|error| format!("{}: {error}; give --instance", path.display()))?,
+    };
+    let config = Config::read(&path, &instance).map_err(|error| error.to_string())?;
+    start_logs(&config, true);
+    match daemon::run(config, || {}) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            log::error!("controller {instance}: {error}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// As a child of the OCF agent, which wants to hear whether it begins, and then goes away.
+fn run_handed_over() -> ExitCode {
+    let config = match handed_over() {
+        Ok(config) => config,
+        Err(reason) => return tell(&Begun::No { cause: Cause::Configuration, reason }),
+    };
+    // Whoever started the agent may kill its process group.
+    let _ = rustix::process::setsid();
+    let _ = std::env::set_current_dir("/");
+    start_logs(&config, false);
+    match daemon::run(config, || drop(tell(&Begun::Yes))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("{error}");
+            tell(&Begun::No { cause: error.cause(), reason: error.to_string() })
+        }
+    }
+}
+
+fn handed_over() -> Result<Config, String> {
+    // With room for all from the beginning, it does not grow and leave copies.
+    let mut text = Zeroizing::new(Vec::with_capacity(1024 * 1024));
+    let read = io::stdin().lock().take(LONGEST_CONFIGURATION).read_to_end(&mut text);
+    read.map_err(|error| format!("cannot read the configuration: {error}"))?;
+    serde_json::from_slice(&text).map_err(|error| format!("the configuration: {error}"))
+}
+
+fn tell(begun: &Begun) -> ExitCode {
+    let mut line = serde_json::to_vec(begun).unwrap_or_default();
+    line.push(b'\n');
+    // Who does not listen any more has given up, and will ask the socket.
+    let _ = io::stdout().write_all(&line).and_then(|()| io::stdout().flush());
+    ExitCode::FAILURE
+}
+
+fn start_logs(config: &Config, is_on_stderr: bool) {
+    let level = match config.verbose_level {
+        0 => LevelFilter::Info,
+        1 => LevelFilter::Debug,
+        _ => LevelFilter::Trace,
+    };
+    let name = format!("stonith-controller({})", config.instance);
+    fence_agent::logging::start_service(&name, level, is_on_stderr);
+}
+
+fn status(
+    run_directory: &RunDirectory,
+    instance: &InstanceName,
+    probe: bool,
+    json: bool,
+) -> Result<ExitCode, String> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let status = runtime.block_on(ask(run_directory, instance, probe));
+    let status = status.map_err(|error| error.to_string())?;
+    let text = if json {
+        serde_json::to_string(&status).unwrap_or_default() + "\n"
+    } else {
+        shown(&status)
+    };
+    let printed = io::stdout().write_all(text.as_bytes());
+    printed.map_err(|error| format!("cannot write to standard output: {error}"))?;
+    let is_reachable = |reach: &ReachStatus| matches!(reach, ReachStatus::Reachable { .. });
+    let all = status.devices.iter().all(|device| is_reachable(&device.reach));
+    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn ask(
+    run_directory: &RunDirectory,
+    instance: &InstanceName,
+    probe: bool,
+) -> Result<Status, ClientError> {
+    let deadline = Instant::now() + STATUS_TIME;
+    let mut client = Client::connect(run_directory, instance).await?;
+    let request = Request::Status { probe, watch: false, within_ms: STATUS_TIME };
+    match client.ask(&request, deadline).await? {
+        Reply::Status(status) => Ok(status),
+        _ => Err(client.misplaced()),
+    }
+}
+
+/// A line for the controller, and one for each device.
+fn shown(status: &Status) -> String {
+    let mut text = format!("process {}, targets of generation {}\n", status.pid, status.generation);
+    if let Some(trouble) = &status.trouble {
+        text += &format!("targets not read: {}\n", trouble.escape_debug());
+    }
+    for device in &status.devices {
+        text += &format!("{}: {}", device.device.escape_debug(), reach(&device.reach));
+        if !device.targets.is_empty() {
+            text += &format!(" ({})", device.targets.join(" ").escape_debug());
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Whether a device answers, in words.
+pub(crate) fn reach(reach: &ReachStatus) -> String {
+    match reach {
+        ReachStatus::Unknown => "not asked yet".to_owned(),
+        ReachStatus::Reachable { age_ms } => format!("answered {} s ago", age_ms.as_secs()),
+        ReachStatus::Unreachable { age_ms, reason } => {
+            let reason = reason.escape_debug();
+            format!("cannot be used since {} s: {reason}", age_ms.as_secs())
+        }
+    }
+}
