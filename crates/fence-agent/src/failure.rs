@@ -1,8 +1,8 @@
 use std::io;
 
-use fencing::ConfigError;
 use fencing::password_script::ScriptError;
 use fencing::procedure::FenceError;
+use fencing::{ConfigError, Error};
 
 use crate::exit::Exit;
 use crate::input::InputError;
@@ -25,6 +25,8 @@ pub(crate) enum Failure {
     PasswordScript(#[from] ScriptError),
     #[error(transparent)]
     Fence(#[from] FenceError),
+    #[error(transparent)]
+    Provider(#[from] Error),
     #[error("interrupted by {0}, the power state is not known")]
     Interrupted(Signal),
     #[error("the system does not let the agent wait for events: {0}")]

@@ -1,9 +1,10 @@
 //! The FenceAgentAPI as text, for any agent that is defined as a [`fencing::Agent`]: command line, standard input,
-//! metadata, help, logs and exit codes.
+//! metadata, help, logs and exit codes. Its actions are carried out by the fencing procedure over a device of its own
+//! ([`main`]), or by a provider ([`main_by_provider`]).
 //!
-//! The one rule: a success is printed only for an [`Outcome`](fencing::procedure::Outcome) of the fencing
-//! procedure, which holds what was seen. Everything else that can happen (wrong usage, signals, bugs) ends with exit
-//! code 1, which costs the caller another try. Exit code 2 means `Status: OFF`, and nothing else.
+//! The one rule: a success is printed only for a [`Success`](fencing::Success), which holds what the procedure has
+//! seen, or is the word of the program's own provider. Everything else that can happen (wrong usage, signals, bugs) ends
+//! with exit code 1, which costs the caller another try. Exit code 2 means `Status: OFF`, and nothing else.
 
 mod exit;
 mod failure;
@@ -14,6 +15,7 @@ mod input;
 pub mod logging;
 pub mod manual;
 mod metadata;
+mod plugs;
 mod program;
 mod report;
 mod request;
@@ -27,12 +29,15 @@ use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use fencing::agents::Definition;
+use fencing::{Agent, Fence, Provider};
 
 pub use crate::hardening::forbid_core_dumps;
 
 use crate::exit::Exit;
+use crate::fence::Backend;
 use crate::input::UnbufferedStdin;
 use crate::program::Caller;
 
@@ -42,6 +47,32 @@ use crate::program::Caller;
 /// anything else.
 #[must_use]
 pub fn main(agent_called: fn(&str) -> Definition) -> ExitCode {
+    run(|name| {
+        let Definition { agent, open } = agent_called(name);
+        (Arc::new(agent), Backend::Device(open))
+    })
+}
+
+/// Runs a fence agent whose actions a provider carries out: the whole `main` of it. Nothing is asked of the provider
+/// for metadata and help, and its agents are not loaded: it has this one.
+///
+/// - Each action has the time that the parameter `power_timeout` says. Where there is none, with a value of 0, and with
+///   `disable_timeout` (the default under pacemaker-fenced, if the agent has that parameter) it is
+///   [an hour](fencing::procedure::Settings::WITHOUT_TIMEOUT).
+/// - The parameter `delay` is waited for here, before that time begins; to the provider it is 0.
+/// - When a signal comes, the provider's future is dropped. In any case [`Provider::finish`] has five seconds.
+/// - The runtime is one of tokio's that has a single thread, time and I/O. Nothing of the provider's may need it before
+///   it is called.
+#[must_use]
+pub fn main_by_provider(agent: Agent, provider: impl Provider + 'static) -> ExitCode {
+    run(|_| {
+        let agent = Arc::new(agent);
+        let fence = Fence::of(&agent, provider);
+        (agent, Backend::Provider(fence))
+    })
+}
+
+fn run(served: impl FnOnce(&str) -> (Arc<Agent>, Backend)) -> ExitCode {
     let mut arguments = env::args_os();
     let name = program_name(arguments.next());
     hardening::forbid_core_dumps();
@@ -56,7 +87,8 @@ pub fn main(agent_called: fn(&str) -> Definition) -> ExitCode {
                 .is_some_and(|name| name == "pacemaker-fenced"),
             configure_logs: logging::configure,
         };
-        program::run(agent_called(&name), &mut caller)
+        let (agent, backend) = served(&name);
+        program::run(agent, backend, &mut caller)
     });
     exit.into()
 }

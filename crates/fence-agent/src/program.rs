@@ -3,11 +3,10 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use fencing::Agent;
-use fencing::agents::{Definition, OpenDevice};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::fence::{self, Order};
+use crate::fence::{self, Backend, Order};
 use crate::input::Input;
 use crate::logging::{self, DebugFileError};
 use crate::report::print;
@@ -26,12 +25,11 @@ pub(crate) struct Caller<'a> {
 }
 
 /// Does what the caller wants, and tells how the program ends.
-pub(crate) fn run(definition: Definition, caller: &mut Caller<'_>) -> Exit {
-    try_run(definition, caller).unwrap_or_else(|failure| failure.report())
+pub(crate) fn run(agent: Arc<Agent>, backend: Backend, caller: &mut Caller<'_>) -> Exit {
+    try_run(agent, backend, caller).unwrap_or_else(|failure| failure.report())
 }
 
-fn try_run(definition: Definition, caller: &mut Caller<'_>) -> Result<Exit, Failure> {
-    let agent = Arc::new(definition.agent);
+fn try_run(agent: Arc<Agent>, backend: Backend, caller: &mut Caller<'_>) -> Result<Exit, Failure> {
     let arguments = std::mem::take(&mut caller.arguments);
     let input = Input::read(&agent, arguments, caller.stdin)?;
     let request = Request::new(Arc::clone(&agent), &input);
@@ -43,7 +41,7 @@ fn try_run(definition: Definition, caller: &mut Caller<'_>) -> Result<Exit, Fail
     for warning in &request.warnings {
         log::warn!("{warning}");
     }
-    serve(request, definition.open, caller)
+    serve(request, backend, caller)
 }
 
 /// What is printed for a task that takes nothing else. Pacemaker asks for metadata as a user who may do nothing, so
@@ -57,23 +55,16 @@ fn document(agent: &Agent, task: &Task) -> Option<String> {
     }
 }
 
-fn serve(mut request: Request, open: OpenDevice, caller: &mut Caller<'_>) -> Result<Exit, Failure> {
+fn serve(mut request: Request, backend: Backend, caller: &mut Caller<'_>) -> Result<Exit, Failure> {
     if let Task::Unknown(word) = request.task {
         return Err(Failure::UnrecognisedAction(word));
     }
     request.check()?;
-    let settings = request.settings(caller.called_by_fenced)?;
+    request.complete(caller.called_by_fenced)?;
     let Request { config, task, .. } = request;
     match task {
-        Task::Act(action) => {
-            let order = Order { action, settings, config, open };
-            fence::carry_out(order, caller.stdout)
-        }
-        _ => {
-            // To open a device checks the values that only the device understands, and connects nothing.
-            open(&config)?;
-            Ok(Exit::Success)
-        }
+        Task::Act(action) => fence::carry_out(Order { action, config, backend }, caller.stdout),
+        _ => backend.verify(&config).map(|()| Exit::Success),
     }
 }
 
@@ -85,7 +76,8 @@ mod tests {
 
     use super::*;
     use crate::testing::{
-        self, Behaviour, PASSWORD, run_with_arguments, run_with_input, set_machine, the_machine,
+        self, Behaviour, PASSWORD, run_plugs_with_arguments, run_plugs_with_input,
+        run_with_arguments, run_with_input, set_machine, the_machine,
     };
 
     #[test]
@@ -206,6 +198,13 @@ mod tests {
                 assert!(!said.contains(PASSWORD), "{misplaced}: {said}");
             }
         }
+        for behaviour in [Behaviour::Obeys, Behaviour::Refuses] {
+            set_machine(PowerState::On, behaviour);
+            let run =
+                run_plugs_with_input(&format!("plug=p\npassword={PASSWORD}\nverbose_level=9"));
+            let said = format!("{}{}", run.stdout, run.logs);
+            assert!(!said.contains(PASSWORD), "{said}");
+        }
         for arguments in [
             &["-a", "h", "-p", PASSWORD, "-vvv", PASSWORD][..],
             &["-a", "h", "--passwrd", PASSWORD],
@@ -232,7 +231,10 @@ mod tests {
         }
     }
 
-    fn exit_with_full_stdout(mut stdin: &[u8]) -> (Exit, String) {
+    fn exit_with_full_stdout(
+        (agent, backend): (Arc<Agent>, Backend),
+        mut stdin: &[u8],
+    ) -> (Exit, String) {
         testing::keep_logs();
         let mut caller = Caller {
             arguments: Vec::new(),
@@ -241,23 +243,108 @@ mod tests {
             called_by_fenced: false,
             configure_logs: |_| Ok(()),
         };
-        (run(testing::definition(), &mut caller), testing::take_logs())
+        (run(agent, backend, &mut caller), testing::take_logs())
     }
 
     #[test]
     fn an_outcome_stands_even_if_it_cannot_be_printed() {
         for (action, exit) in [("on", Exit::Success), ("off", Exit::Success), ("status", Exit::Off)]
         {
-            let (found, logs) = exit_with_full_stdout(format!("ip=h\naction={action}").as_bytes());
+            let stdin = format!("ip=h\naction={action}");
+            let (found, logs) = exit_with_full_stdout(testing::by_device(), stdin.as_bytes());
             assert_eq!(found, exit, "{action}");
             assert!(logs.contains("WARNING: cannot write '"), "{logs}");
         }
     }
 
     #[test]
-    fn a_document_that_cannot_be_printed_is_a_failure() {
-        let (exit, logs) = exit_with_full_stdout(b"action=metadata");
-        assert_eq!(exit, Exit::Failure);
-        assert!(logs.contains("ERROR: Failed: cannot write to standard output: "), "{logs}");
+    fn what_is_nothing_unless_it_is_printed_is_a_failure() {
+        for (served, stdin) in [
+            (testing::by_device(), "action=metadata"),
+            (testing::by_provider(), "action=list"),
+            (testing::by_provider(), "action=list-status"),
+        ] {
+            let (exit, logs) = exit_with_full_stdout(served, stdin.as_bytes());
+            assert_eq!(exit, Exit::Failure, "{stdin}");
+            assert!(logs.contains("ERROR: Failed: cannot write to standard output: "), "{logs}");
+        }
+    }
+
+    #[test]
+    fn a_provider_is_not_asked_for_documents() {
+        set_machine(PowerState::On, Behaviour::Panics);
+        let run = run_plugs_with_input("action=metadata");
+        assert_eq!((run.exit, run.stderr()), (Exit::Success, vec![]));
+        for expected in [
+            "<resource-agent name=\"fence_plugs\" ",
+            "\t<parameter name=\"plug\" unique=\"0\" required=\"1\" obsoletes=\"port\">\n\
+             \t\t<getopt mixed=\"-n, --plug=[id]\" />\n",
+            "\t<action name=\"list\" />\n\t<action name=\"list-status\" />\n",
+        ] {
+            assert!(run.stdout.contains(expected), "{expected:?} is not in {}", run.stdout);
+        }
+        let help = run_plugs_with_arguments(&["--help"]);
+        assert!(
+            help.stdout.starts_with("fence_plugs: Fence agent of the test\n"),
+            "{}",
+            help.stdout
+        );
+        assert_eq!(the_machine().commands, [""; 0]);
+    }
+
+    #[test]
+    fn without_a_plug_only_the_provider_itself_can_be_asked() {
+        let missing =
+            "you have to enter plug=…, the machine that is meant: fence_plugs controls several";
+        for action in ["on", "off", "reboot", "status", "diag"] {
+            for stdin in [format!("action={action}"), format!("nodename=n\nplug=\naction={action}")]
+            {
+                set_machine(PowerState::On, Behaviour::Obeys);
+                let run = run_plugs_with_input(&stdin);
+                assert_eq!((run.exit, run.stdout.as_str()), (Exit::Failure, ""), "{stdin}");
+                assert_eq!(run.stderr(), [format!("ERROR: Failed: {missing}")]);
+                assert_eq!(the_machine().commands, [""; 0]);
+            }
+        }
+        for action in ["monitor", "list", "list-status", "validate-all"] {
+            let run = run_plugs_with_input(&format!("action={action}"));
+            assert_eq!((run.exit, run.stderr()), (Exit::Success, vec![]), "{action}");
+        }
+    }
+
+    #[test]
+    fn the_plug_has_every_spelling_that_callers_have_for_it() {
+        for stdin in ["plug=node1", "port=node1", "nodename=node2\nport=node1"] {
+            set_machine(PowerState::On, Behaviour::Obeys);
+            let run = run_plugs_with_input(&format!("{stdin}\naction=off"));
+            assert_eq!((run.stdout.as_str(), run.stderr()), ("Success: Powered OFF\n", vec![]));
+            assert_eq!(the_machine().commands, ["off node1", "over", "finish"]);
+        }
+        for arguments in [&["-n", "node1", "-o", "off"][..], &["--plug=node1", "--action", "OFF"]] {
+            set_machine(PowerState::On, Behaviour::Obeys);
+            let run = run_plugs_with_arguments(arguments);
+            assert_eq!((run.stdout.as_str(), run.stderr()), ("Success: Powered OFF\n", vec![]));
+            assert_eq!(the_machine().commands, ["off node1", "over", "finish"]);
+        }
+    }
+
+    #[test]
+    fn validation_asks_a_provider_for_its_opinion_and_for_nothing_else() {
+        for (stdin, exit, message) in [
+            ("plug=node1", Exit::Success, &[][..]),
+            ("plug=nobody", Exit::Failure, &["ERROR: Failed: nobody has this name"]),
+            (
+                "power_timeout=x",
+                Exit::Failure,
+                &[
+                    "ERROR: Failed: the value you have entered for --power-timeout is not a valid time in seconds",
+                ],
+            ),
+        ] {
+            set_machine(PowerState::On, Behaviour::Panics);
+            let run = run_plugs_with_input(&format!("action=validate-all\n{stdin}"));
+            assert_eq!((run.exit, run.stdout.as_str(), &run.stderr()[..]), (exit, "", message));
+            assert_eq!(the_machine().commands, [""; 0]);
+        }
     }
 }

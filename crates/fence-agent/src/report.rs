@@ -2,23 +2,50 @@
 
 use std::io::{self, Write};
 
-use fencing::PowerState;
-use fencing::procedure::{Done, Outcome, Remark};
+use fencing::procedure::{Done, Remark};
+use fencing::{Action, Outcome, PowerCommand, PowerState, Success};
 
 use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::plugs;
 
-/// Tells the caller of an outcome.
-///
-/// The outcome stands even if nobody reads the line: the exit code tells of it too, and a caller who is told of a
+/// Tells the caller what an action came to; `place` is the device or the machine, for messages.
+pub(crate) fn report(
+    outcome: &Outcome,
+    action: Action,
+    place: &str,
+    stdout: &mut dyn Write,
+) -> Exit {
+    match outcome {
+        Outcome::Done(success) => {
+            say(success_line(success), stdout);
+            log_remark(success, place);
+            Exit::Success
+        }
+        Outcome::Status(state) => {
+            say(status_line(*state), stdout);
+            (*state).into()
+        }
+        Outcome::Monitored => Exit::Success,
+        Outcome::Ports(ports) => {
+            let is_with_states = action == Action::ListStatus;
+            let text =
+                if is_with_states { plugs::lines_with_states(ports) } else { plugs::lines(ports) };
+            // A list that nobody can read is no answer.
+            match print(stdout, &text) {
+                Ok(()) => Exit::Success,
+                Err(error) => Failure::Output(error).report(),
+            }
+        }
+    }
+}
+
+/// An outcome stands even if nobody reads its line: the exit code tells of it too, and a caller who is told of a
 /// failure instead would fence again.
-pub(crate) fn report(outcome: &Outcome, address: &str, stdout: &mut dyn Write) -> Exit {
-    if let Some(line) = line(outcome)
-        && let Err(error) = print(stdout, &format!("{line}\n"))
-    {
+fn say(line: &str, stdout: &mut dyn Write) {
+    if let Err(error) = print(stdout, &format!("{line}\n")) {
         log::warn!("cannot write '{line}' to standard output: {error}");
     }
-    log_remark(outcome, address);
-    exit(outcome)
 }
 
 /// Writes all of it, now.
@@ -27,40 +54,36 @@ pub(crate) fn print(stdout: &mut dyn Write, text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// These lines are the interface; nothing in them may change.
-fn line(outcome: &Outcome) -> Option<&'static str> {
-    let done = match outcome {
-        Outcome::Status(reading) => {
-            return Some(match reading.state() {
-                PowerState::Off => "Status: OFF",
-                PowerState::On | PowerState::Unknown => "Status: ON",
-            });
-        }
-        Outcome::Monitored(_) | Outcome::NoPlugs => return None,
-        Outcome::Done(done) => done,
-    };
-    Some(match done {
-        Done::AlreadyOn(_) => "Success: Already ON",
-        Done::PoweredOn(_) => "Success: Powered ON",
-        Done::AlreadyOff(_) => "Success: Already OFF",
-        Done::PoweredOff(_) => "Success: Powered OFF",
-        Done::Rebooted { .. } | Done::DiagAcknowledged => "Success: Rebooted",
-    })
-}
+// These lines are the interface; nothing in them may change.
 
-fn exit(outcome: &Outcome) -> Exit {
-    match outcome {
-        Outcome::Status(reading) => reading.state().into(),
-        Outcome::Done(_) | Outcome::Monitored(_) | Outcome::NoPlugs => Exit::Success,
+fn success_line(success: &Success) -> &'static str {
+    match success {
+        Success::Observed(Done::AlreadyOn(_)) => "Success: Already ON",
+        Success::Observed(Done::AlreadyOff(_)) => "Success: Already OFF",
+        Success::Observed(Done::PoweredOn(_)) | Success::Reported(PowerCommand::On) => {
+            "Success: Powered ON"
+        }
+        Success::Observed(Done::PoweredOff(_)) | Success::Reported(PowerCommand::Off) => {
+            "Success: Powered OFF"
+        }
+        Success::Observed(Done::Rebooted { .. } | Done::DiagAcknowledged)
+        | Success::Reported(PowerCommand::Reboot | PowerCommand::Diag) => "Success: Rebooted",
     }
 }
 
-fn log_remark(outcome: &Outcome, address: &str) {
-    let Outcome::Done(done) = outcome else { return };
+fn status_line(state: PowerState) -> &'static str {
+    match state {
+        PowerState::Off => "Status: OFF",
+        PowerState::On | PowerState::Unknown => "Status: ON",
+    }
+}
+
+fn log_remark(success: &Success, place: &str) {
+    let Success::Observed(done) = success else { return };
     match done.remark() {
-        Some(remark @ Remark::NotOnAgain(_)) => log::error!("{address}: {remark}"),
-        Some(remark @ Remark::Unverified) => log::warn!("{address}: {remark}"),
-        Some(remark @ Remark::Restarted(_)) => log::info!("{address}: {remark}"),
+        Some(remark @ Remark::NotOnAgain(_)) => log::error!("{place}: {remark}"),
+        Some(remark @ Remark::Unverified) => log::warn!("{place}: {remark}"),
+        Some(remark @ Remark::Restarted(_)) => log::info!("{place}: {remark}"),
         None => {}
     }
 }
@@ -68,7 +91,9 @@ fn log_remark(outcome: &Outcome, address: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Behaviour, Run, run_with_input, set_machine};
+    use crate::testing::{
+        Behaviour, Run, run_plugs_with_input, run_with_input, set_machine, the_machine,
+    };
 
     fn run(power: PowerState, behaviour: Behaviour, action: &str) -> Run {
         set_machine(power, behaviour);
@@ -127,5 +152,84 @@ mod tests {
         assert_eq!((run.exit, run.stdout.as_str()), (Exit::Success, "Success: Rebooted\n"));
         let [line] = run.stderr()[..] else { panic!("{:?}", run.logs) };
         assert!(line.starts_with("WARNING: test: nothing proves that power was off"), "{line}");
+    }
+
+    fn run_plug(power: PowerState, behaviour: Behaviour, request: &str) -> Run {
+        set_machine(power, behaviour);
+        run_plugs_with_input(request)
+    }
+
+    #[test]
+    fn what_a_provider_reports_has_the_same_lines_and_exit_codes() {
+        use PowerState::{Off, On, Unknown};
+        for (power, action, line, exit) in [
+            (On, "on", "Success: Powered ON\n", Exit::Success),
+            (On, "off", "Success: Powered OFF\n", Exit::Success),
+            (Off, "off", "Success: Powered OFF\n", Exit::Success),
+            (On, "reboot", "Success: Rebooted\n", Exit::Success),
+            (On, "diag", "Success: Rebooted\n", Exit::Success),
+            (On, "status", "Status: ON\n", Exit::Success),
+            (Unknown, "status", "Status: ON\n", Exit::Success),
+            (Off, "status", "Status: OFF\n", Exit::Off),
+            (On, "monitor", "", Exit::Success),
+        ] {
+            let request = format!("nodename=node1\nport=node1\naction={action}");
+            let run = run_plug(power, Behaviour::Obeys, &request);
+            assert_eq!((run.exit, &*run.stdout), (exit, line), "{action} where power is {power}");
+            assert_eq!(run.stderr(), [""; 0], "success is silent");
+            assert_eq!(
+                the_machine().commands,
+                [format!("{action} node1").as_str(), "over", "finish"]
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_provider_has_observed_is_told_as_the_procedure_does() {
+        use PowerState::{Off, On};
+        for (power, action, line) in [
+            (On, "on", "Success: Already ON\n"),
+            (Off, "on", "Success: Powered ON\n"),
+            (On, "off", "Success: Powered OFF\n"),
+            (Off, "off", "Success: Already OFF\n"),
+            (Off, "reboot", "Success: Rebooted\n"),
+        ] {
+            let request = format!("plug=observed\naction={action}");
+            let run = run_plug(power, Behaviour::Obeys, &request);
+            assert_eq!((run.exit, &*run.stdout), (Exit::Success, line), "{action} where {power}");
+        }
+        let run = run_plug(On, Behaviour::StaysOff, "plug=observed\naction=reboot");
+        assert_eq!((run.exit, run.stdout.as_str()), (Exit::Success, "Success: Rebooted\n"));
+        let [line] = run.stderr()[..] else { panic!("{:?}", run.logs) };
+        assert!(line.starts_with("ERROR: observed: the machine was fenced, but "), "{line}");
+    }
+
+    #[test]
+    fn plugs_are_listed_one_a_line_whatever_their_names() {
+        use PowerState::{Off, On, Unknown};
+        let run = run_plug(On, Behaviour::Obeys, "action=list");
+        let evil = r#""node2\u{a}node3\u{2c}x""#;
+        assert_eq!(run.stdout, format!("node1,one\n{evil},\n"));
+        assert_eq!(the_machine().commands, ["list", "over", "finish"]);
+        for (power, word) in [(On, "ON"), (Off, "OFF"), (Unknown, "UNKNOWN")] {
+            let run = run_plug(power, Behaviour::Obeys, "action=list-status");
+            assert_eq!(run.stdout, format!("node1,one,{word}\n{evil},,UNKNOWN\n"));
+            assert_eq!((run.exit, run.stderr()), (Exit::Success, vec![]));
+        }
+    }
+
+    #[test]
+    fn the_failure_of_a_provider_is_one_line_on_standard_error() {
+        for action in
+            ["status", "monitor", "list", "list-status", "on", "off", "reboot", "diag", "fly"]
+        {
+            let request = format!("plug=node1\naction={action}");
+            let run = run_plug(PowerState::Off, Behaviour::Refuses, &request);
+            assert_eq!((run.exit, run.stdout.as_str()), (Exit::Failure, ""), "{action}");
+            let [line] = run.stderr()[..] else { panic!("{action}: {:?}", run.logs) };
+            let words =
+                if action == "fly" { "Unrecognised action 'fly'" } else { "wrong\\npassword" };
+            assert_eq!(line, format!("ERROR: Failed: {words}"));
+        }
     }
 }

@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use fencing::procedure::Settings;
 use fencing::{Action, Agent, AgentAction, AgentConfig, ConfigError, InvalidValue, Plug};
 
 use crate::failure::Failure;
@@ -64,19 +63,20 @@ impl Request {
         self.error.take().map_or(Ok(()), Err)
     }
 
-    /// How the procedure is carried out, if the configuration is one that it can be carried out with.
-    pub(crate) fn settings(&mut self, called_by_fenced: bool) -> Result<Settings, ConfigError> {
+    /// Adds what the caller means without saying so, and fails if the address of the device is not there.
+    pub(crate) fn complete(&mut self, called_by_fenced: bool) -> Result<(), ConfigError> {
         let config = &mut self.config;
-        if config.agent().parameter("ip").is_some() && !config.is_given("ip") {
+        let is_missing = |name| config.agent().parameter(name).is_some() && !config.is_given(name);
+        if is_missing("ip") {
             return Err(ConfigError::Missing {
                 what: "the fence address".into(),
                 parameter: "ip".into(),
             });
         }
-        if called_by_fenced && !config.is_given("disable_timeout") {
+        if called_by_fenced && is_missing("disable_timeout") {
             config.set("disable_timeout", "true")?;
         }
-        Settings::from_config(config)
+        Ok(())
     }
 
     fn set(&mut self, parameter: &str, text: &str) {
@@ -143,7 +143,7 @@ fn verbosity(config: &AgentConfig, verbose_level: u8) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use fencing::procedure::Method;
+    use fencing::procedure::{Method, Settings};
 
     use super::*;
     use crate::testing;
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn without_an_address_there_is_nothing_to_do() {
         for stdin in ["username=u", "ip=", "plug=p", "ip=h\nip="] {
-            let error = of_stdin(stdin).settings(false).unwrap_err().to_string();
+            let error = of_stdin(stdin).complete(false).unwrap_err().to_string();
             assert_eq!(error, "you have to enter the fence address (ip=…)", "{stdin:?}");
         }
     }
@@ -280,8 +280,9 @@ mod tests {
     #[test]
     fn time_outs_are_off_under_pacemaker_fenced_unless_wanted() {
         let has_timeout = |stdin: &str, called_by_fenced| {
-            let settings = of_stdin(&format!("ip=h\n{stdin}")).settings(called_by_fenced);
-            settings.unwrap().power_timeout.is_some()
+            let mut request = of_stdin(&format!("ip=h\n{stdin}"));
+            request.complete(called_by_fenced).unwrap();
+            Settings::from_config(&request.config).unwrap().power_timeout.is_some()
         };
         for (stdin, called_by_fenced, expected) in [
             ("", false, true),
@@ -298,8 +299,17 @@ mod tests {
     }
 
     #[test]
+    fn what_an_agent_has_no_parameter_for_is_not_added() {
+        let input = Input::read(&testing::agent(), Vec::new(), &mut &b"action=off"[..]).unwrap();
+        let mut request = Request::new(Arc::new(Agent::new("fence_bare")), &input);
+        request.complete(true).unwrap();
+        assert_eq!(request.config.given().count(), 0);
+    }
+
+    #[test]
     fn choices_are_taken_in_any_case() {
-        let settings = of_stdin("ip=h\nmethod=CYCLE\nprivlvl=OPERATOR").settings(false).unwrap();
+        let request = of_stdin("ip=h\nmethod=CYCLE\nprivlvl=OPERATOR");
+        let settings = Settings::from_config(&request.config).unwrap();
         assert_eq!(settings.method, Method::Cycle { accept_unverified: false });
     }
 

@@ -42,8 +42,8 @@ impl Fence {
         Self::default()
     }
 
-    /// One provider and one agent, which is known without being loaded: for a program that is that agent. The provider is
-    /// registered by the name that the agent has for it.
+    /// One provider and one agent, which is known without being loaded: for a program that is that agent. The provider
+    /// is registered by the name that the agent has for it.
     #[must_use]
     pub fn of(agent: &Arc<Agent>, provider: impl Provider + 'static) -> Self {
         let agents = BTreeMap::from([(agent.name.to_string(), Arc::clone(agent))]);

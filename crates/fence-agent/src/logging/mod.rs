@@ -199,8 +199,8 @@ fn syslog_level(settings: &Settings) -> LevelFilter {
     }
 }
 
-/// The form for a standard error. systemd names the stream to its journal that it has opened for a service; one that was
-/// inherited from a service, or that somebody has redirected, is another one.
+/// The form for a standard error. systemd names the stream to its journal that it has opened for a service; where
+/// standard error was redirected since, it is another one.
 fn form(journal_stream: Option<&OsStr>, stderr: impl AsFd) -> Form {
     let name = fstat(stderr).map(|stat| format!("{}:{}", stat.st_dev, stat.st_ino));
     match (journal_stream, name) {

@@ -11,14 +11,14 @@ mod switch;
 mod tests;
 
 pub use error::{FenceError, LastKnown};
-pub use outcome::{Done, OffProof, Outcome, Reading, Remark, Restart, SeenOff, SeenOn, Unverified};
+pub use outcome::{Done, OffProof, Reading, Remark, Restart, SeenOff, SeenOn, Unverified};
 pub use settings::{Method, Settings};
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::{Action, Device, ErrorKind, Port, PowerCommand};
+use crate::{Action, Device, ErrorKind, Outcome, Port, PowerCommand, Success};
 
 use switch::{switch_off, switch_on};
 
@@ -27,7 +27,8 @@ const CONFIRMATION: Duration = Duration::from_millis(100);
 /// Between two readings where the user has not said how long.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Carries out an action, within the time that the settings allow.
+/// Carries out an action, within the time that the settings allow. A list of the machines is empty: the device is taken
+/// for one that has one machine; see [`list`] for others.
 ///
 /// The device is left open, for the caller to close whatever the result, also when this future is dropped.
 ///
@@ -38,14 +39,15 @@ pub async fn run(
     action: Action,
     settings: &Settings,
 ) -> Result<Outcome, FenceError> {
+    let done = |done| Outcome::Done(Success::Observed(done));
     match action {
-        Action::Status => status(device, settings).await.map(Outcome::Status),
-        Action::Monitor => monitor(device, settings).await.map(Outcome::Monitored),
-        Action::On => command(device, PowerCommand::On, settings).await.map(Outcome::Done),
-        Action::Off => command(device, PowerCommand::Off, settings).await.map(Outcome::Done),
-        Action::Reboot => command(device, PowerCommand::Reboot, settings).await.map(Outcome::Done),
-        Action::Diag => command(device, PowerCommand::Diag, settings).await.map(Outcome::Done),
-        Action::List | Action::ListStatus => Ok(Outcome::NoPlugs),
+        Action::Status => status(device, settings).await.map(|seen| Outcome::Status(seen.state())),
+        Action::Monitor => monitor(device, settings).await.map(|_| Outcome::Monitored),
+        Action::On => command(device, PowerCommand::On, settings).await.map(done),
+        Action::Off => command(device, PowerCommand::Off, settings).await.map(done),
+        Action::Reboot => command(device, PowerCommand::Reboot, settings).await.map(done),
+        Action::Diag => command(device, PowerCommand::Diag, settings).await.map(done),
+        Action::List | Action::ListStatus => Ok(Outcome::Ports(Vec::new())),
     }
 }
 

@@ -6,19 +6,6 @@ use tokio::time::Instant;
 use super::FenceError;
 use crate::{Device, DeviceError, PowerCommand, PowerState};
 
-/// What an action came to.
-#[derive(Debug)]
-pub enum Outcome {
-    /// Status: this was read.
-    Status(Reading),
-    /// Monitor: the device answered; with a power state, unless it has several machines, and none was named.
-    Monitored(Option<Reading>),
-    /// On, off, reboot, diag: the command was carried out.
-    Done(Done),
-    /// List: the device has no plugs.
-    NoPlugs,
-}
-
 /// What a command came to. Every success that speaks of power holds the reading that it rests on.
 #[derive(Debug)]
 pub enum Done {
