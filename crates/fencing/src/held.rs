@@ -4,16 +4,20 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::fence::{check_action, check_plug, in_time};
 use crate::operation::{self, Procedure};
-use crate::procedure::{self, FenceError, Settings};
+use crate::procedure::{self, Done, FenceError, Settings};
 use crate::{
     Action, AgentConfig, ConfigError, Device, Error, Plug, Port, PowerCommand, PowerState,
     Provider, Success,
 };
+
+/// How long a command is held back after one of which nobody knows what becomes: the machine may be going on just now,
+/// and off for the moment; and a power button that is pressed twice undoes what it did.
+const SETTLES: Duration = Duration::from_secs(5);
 
 /// A device that is held between actions, for programs that live long: logged in once, it costs an action no more than
 /// the requests of the action itself. Made by [`Fence::hold`](crate::Fence::hold); connected by the first call, and again
@@ -38,9 +42,22 @@ pub struct Held {
     config: AgentConfig,
     keeps_session: bool,
     open: Option<Open>,
-    /// What was begun, and not ended yet. At the beginning of a call: the one before was dropped.
-    under_way: Option<Action>,
+    /// How far the last call came. Where its future was dropped, that is not its end.
+    stage: Stage,
+    /// Since when nobody knows what becomes of a command.
+    unsettled: Option<Instant>,
     closing: TaskTracker,
+}
+
+/// How far a call has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It has only read.
+    Reading,
+    /// It may have sent a command.
+    Commanding,
+    /// It has ended.
+    Ended,
 }
 
 /// A device that is open, or will be when it is asked for something.
@@ -58,7 +75,8 @@ impl Held {
             config,
             keeps_session,
             open: None,
-            under_way: None,
+            stage: Stage::Ended,
+            unsettled: None,
             closing: TaskTracker::new(),
         })
     }
@@ -95,7 +113,11 @@ impl Held {
         let done = self.act(call, move |device, settings| {
             Box::pin(procedure::command(device, command, settings))
         });
-        done.await.map(Success::Observed)
+        let done = done.await?;
+        if matches!(done, Done::Rebooted { on: Err(_), .. }) {
+            self.unsettled = Some(Instant::now());
+        }
+        Ok(Success::Observed(done))
     }
 
     /// Reads the power state.
@@ -148,7 +170,7 @@ impl Held {
 
     /// Gives back what is held at the device, in five seconds at most. The next call opens it anew.
     pub async fn close(&mut self) {
-        self.under_way = None;
+        self.stage = Stage::Ended;
         self.give_up();
         self.closing.close();
         // Each of them ends by then; those that were begun before, sooner.
@@ -189,27 +211,34 @@ impl Held {
         act: impl for<'a> Fn(&'a mut dyn Device, &'a Settings) -> Procedure<'a, T> + Send + Sync,
     ) -> Result<T, Error> {
         self.settle();
-        self.under_way = Some(call.action);
-        let result = match timeout_at(call.deadline, self.attempts(&call, act)).await {
-            Ok(result) => result,
-            Err(_) => Err(operation::timed_out(self.open.as_ref().map(|open| &*open.device))),
-        };
-        self.under_way = None;
-        match (&mut self.open, &result) {
-            (_, Err(error)) if !is_about_plug(error) => self.give_up(),
-            (Some(open), _) => open.has_answered = true,
-            (None, _) => {}
+        self.stage = Stage::Reading;
+        let under_way = UnderWay(self);
+        let result = timeout_at(call.deadline, under_way.0.attempts(&call, act)).await;
+        drop(under_way);
+        let stage = std::mem::replace(&mut self.stage, Stage::Ended);
+        let result = result.unwrap_or_else(|_| {
+            Err(operation::timed_out(self.open.as_ref().map(|open| &*open.device)))
+        });
+        if stage == Stage::Commanding && !result.as_ref().is_err_and(may_be_under_way) {
+            self.unsettled = None;
+        }
+        match &mut self.open {
+            Some(open) if result.as_ref().err().is_none_or(is_about_plug) => {
+                open.has_answered = true;
+            }
+            _ => self.give_up(),
         }
         result
     }
 
-    /// After a call that was dropped: a device that answers is kept if it was only being read. Nobody knows what becomes of
+    /// After a call that was dropped: a device that answers is kept if it was only being read. Nobody knows what became of
     /// a command.
     fn settle(&mut self) {
         let has_answered = self.open.as_ref().is_some_and(|open| open.has_answered);
-        match self.under_way.take() {
-            Some(action) if PowerCommand::of(action).is_some() || !has_answered => self.give_up(),
-            _ => {}
+        match self.stage {
+            Stage::Ended => {}
+            Stage::Reading if has_answered => {}
+            Stage::Reading | Stage::Commanding => self.give_up(),
         }
     }
 
@@ -223,6 +252,12 @@ impl Held {
         let settings = operation::settings(&call.config, call.deadline)?;
         self.device().await?;
         sleep(call.delay).await;
+        if is_command(call.action) {
+            if let Some(since) = self.unsettled {
+                sleep_until(since + SETTLES).await;
+            }
+            self.stage = Stage::Commanding;
+        }
         match self.attempt(call, &settings, &act).await {
             Err(error) if was_good && may_be_stale(&error) => {
                 log::info!("{error}; opening the device anew");
@@ -290,6 +325,21 @@ struct Call {
     deadline: Instant,
 }
 
+/// A call under way, until it has ended or its future is dropped.
+struct UnderWay<'a>(&'a mut Held);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if self.0.stage == Stage::Commanding {
+            self.0.unsettled = Some(Instant::now());
+        }
+    }
+}
+
+fn is_command(action: Action) -> bool {
+    PowerCommand::of(action).is_some()
+}
+
 /// Whether nothing was switched, and a new device, with the password as it is now, may do better. One that does not
 /// answer, or is busy, has been asked for long enough.
 fn may_be_stale(error: &Error) -> bool {
@@ -301,9 +351,20 @@ fn may_be_stale(error: &Error) -> bool {
     }
 }
 
+/// Whether a command may have been sent before it came to this.
+fn may_be_under_way(error: &Error) -> bool {
+    match error {
+        Error::Procedure { source, .. } => !matches!(source, FenceError::Status(_)),
+        error => matches!(error, Error::TimedOut { .. }),
+    }
+}
+
 fn is_about_plug(error: &Error) -> bool {
     match error {
         Error::Procedure { source: FenceError::Status(error), .. } => error.kind().is_about_plug(),
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
