@@ -12,6 +12,7 @@ mod client;
 mod config;
 mod controller;
 mod daemon;
+pub mod fence_controller;
 mod instance;
 mod keeper;
 mod lines;
