@@ -87,7 +87,9 @@ fn run_from_file(path: PathBuf, instance: Option<InstanceName>) -> Result<ExitCo
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let instance = match instance {
         Some(instance) => instance,
-        None => stem.parse().map_err(|error| format!("{}: {error}; give --instance", path.display()))?,
+        None => {
+            stem.parse().map_err(|error| format!("{}: {error}; give --instance", path.display()))?
+        }
     };
     let config = Config::read(&path, &instance).map_err(|error| error.to_string())?;
     start_logs(&config, true);
@@ -110,7 +112,7 @@ fn run_handed_over() -> ExitCode {
     let _ = rustix::process::setsid();
     let _ = std::env::set_current_dir("/");
     start_logs(&config, false);
-    match daemon::run(config, || drop(tell(&Begun::Yes))) {
+    match daemon::run(config, || _ = tell(&Begun::Yes)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error}");
@@ -142,7 +144,7 @@ fn start_logs(config: &Config, is_on_stderr: bool) {
         _ => LevelFilter::Trace,
     };
     let name = format!("stonith-controller({})", config.instance);
-    fence_agent::logging::start_service(&name, level, is_on_stderr);
+    fence_agent::logging::start_service(&name, "stonith", level, is_on_stderr);
 }
 
 fn status(

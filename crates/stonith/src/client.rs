@@ -154,7 +154,11 @@ impl Client {
     ///
     /// # Errors
     /// See [`Client::send`] and [`Client::answer`].
-    pub async fn ask(&mut self, request: &Request, deadline: Instant) -> Result<Reply, ClientError> {
+    pub async fn ask(
+        &mut self,
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<Reply, ClientError> {
         self.send(request, deadline).await?;
         self.answer(deadline).await
     }

@@ -18,15 +18,15 @@ use crate::instance::{InstanceName, RunDirectory};
 
 /// How often a device is asked where nobody says otherwise: well below the minute after which a BMC forgets a session
 /// (IPMI 2.0 §6.12.15, 60 s with a tolerance of 3 s).
-pub const KEEP_ALIVE: Duration = Duration::from_secs(20);
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// The same for agents that are programs: each time one is started, and it logs in.
-pub const KEEP_ALIVE_OF_PROGRAMS: Duration = Duration::from_secs(60);
+pub(crate) const KEEP_ALIVE_OF_PROGRAMS: Duration = Duration::from_secs(60);
 /// So that a mistake is no flood.
 const SHORTEST_KEEP_ALIVE: Duration = Duration::from_millis(10);
 /// No file of targets is larger.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 /// Where the programs of other projects are.
-pub const AGENT_DIRECTORY: &str = "/usr/sbin";
+pub(crate) const AGENT_DIRECTORY: &str = "/usr/sbin";
 
 /// What a controller is told: by the OCF agent on standard input (as JSON), or by a file (as TOML).
 ///
@@ -161,13 +161,24 @@ fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigFileEr
     toml::from_str(text).map_err(|error| malformed(path, text, &error))
 }
 
-/// The library's message quotes keys and types, and no values.
 fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> ConfigFileError {
     let before = |end: usize| text.get(..end).map(|before| before.matches('\n').count() + 1);
     ConfigFileError::Malformed {
         path: path.to_owned(),
         line: error.span().and_then(|span| before(span.start)),
-        reason: error.message().escape_debug().to_string(),
+        reason: without_value(error.message()).escape_debug().to_string(),
+    }
+}
+
+/// `invalid type: string "…", expected a number` without the value, which may be a misplaced secret.
+fn without_value(message: &str) -> String {
+    let is_about_value =
+        message.starts_with("invalid type: ") || message.starts_with("invalid value: ");
+    match (message.split_once(['"', '`']), message.rsplit_once(", expected ")) {
+        (Some((before, _)), Some((_, expected))) if is_about_value => {
+            format!("{}, expected {expected}", before.trim_end())
+        }
+        _ => message.to_owned(),
     }
 }
 
@@ -322,8 +333,12 @@ mod tests {
         let config = config.unwrap();
         assert_eq!(config.instance.as_str(), "rack1");
         assert_eq!(config.keepalive, Some(Duration::from_secs(10)));
-        let given: Vec<_> =
-            config.parameters.0.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+        let given: Vec<_> = config
+            .parameters
+            .0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.expose()))
+            .collect();
         assert_eq!(given, [("ipport", "623"), ("lanplus", "true"), ("username", "admin")]);
         assert_eq!(config.run_directory, RunDirectory::default());
     }
@@ -332,7 +347,7 @@ mod tests {
     fn a_mistake_has_its_line_and_repeats_no_value() {
         for (text, error) in [
             ("agent = \"a\"\nagent = 1\n", "FILE, line 2: duplicate key"),
-            ("agent = \"a\"\nkeepalive = \"secret\"\n", "FILE"),
+            ("agent = \"a\"\nkeepalive = \"secret\"\n", "FILE: invalid type: string, expected f64"),
             ("agent = \"a\"\nkeepalive = 0\n", "FILE: a device is not asked more often"),
             ("agent = \"a\"\nkeepalive = -1\n", "FILE"),
             ("agent = \"a\"\nhostlst = \"secret\"\n", "FILE: unknown field `hostlst`"),

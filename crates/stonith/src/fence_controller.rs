@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fencing::agents::standard;
 use fencing::{
-    Action, Agent, AgentAction, AgentConfig, ConfigError, Error, Kind, Loaded, Parameter, Plug, Port,
-    PowerCommand, PowerState, Provider, Success,
+    Action, Agent, AgentAction, AgentConfig, ConfigError, Error, Kind, Loaded, Parameter, Plug,
+    Port, PowerCommand, PowerState, Provider, Success,
 };
 use tokio::time::Instant;
 
@@ -67,7 +67,11 @@ fn parameters() -> Vec<Parameter> {
         Parameter {
             default: Some(RUN_DIRECTORY.into()),
             getopt: standard::option(None, "run-directory", "directory"),
-            ..standard::parameter("run_directory", Kind::String, "Where the controller's socket is.")
+            ..standard::parameter(
+                "run_directory",
+                Kind::String,
+                "Where the controller's socket is.",
+            )
         },
     ];
     parameters.extend(standard::program());

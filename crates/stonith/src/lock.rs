@@ -26,15 +26,9 @@ pub(crate) struct Lock {
 pub(crate) enum LockError {
     /// Another process has it.
     #[error("process {} has locked {}", .holder.as_raw_nonzero(), .path.display())]
-    Taken {
-        path: PathBuf,
-        holder: Pid,
-    },
+    Taken { path: PathBuf, holder: Pid },
     #[error("cannot lock {}: {reason}", .path.display())]
-    Io {
-        path: PathBuf,
-        reason: io::Error,
-    },
+    Io { path: PathBuf, reason: io::Error },
 }
 
 impl Lock {

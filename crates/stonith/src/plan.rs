@@ -1,7 +1,7 @@
 //! Which devices a configuration means, and which machine is behind which of them.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ pub(crate) struct PlannedTarget {
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
-pub enum PlanError {
+pub(crate) enum PlanError {
     /// The file of targets cannot be used.
     #[error(transparent)]
     MapFile(#[from] ConfigFileError),
@@ -79,7 +79,9 @@ pub enum PlanError {
     #[error("hostlist: '{}' is neither NODE nor NODE=PLACE", .0.escape_debug())]
     Word(String),
     /// It is not said where the device of a machine is.
-    #[error("{node}: where is its device? Give its address, as {node}=ADDRESS or as its parameter ip")]
+    #[error(
+        "{node}: where is its device? Give its address, as {node}=ADDRESS or as its parameter ip"
+    )]
     NoPlace {
         /// The machine.
         node: String,
@@ -97,7 +99,9 @@ pub enum PlanError {
         plug: Option<String>,
     },
     /// One device with two sets of parameters would be two sessions with it.
-    #[error("{resource} is used with two different sets of parameters (by {one} and {other}): it is one device, and gets one session")]
+    #[error(
+        "{resource} is used with two different sets of parameters (by {one} and {other}): it is one device, and gets one session"
+    )]
     SameDevice {
         /// The device.
         resource: String,
@@ -225,7 +229,12 @@ impl Builder<'_> {
             return Err(PlanError::SameMachine {
                 one: other.clone(),
                 other: node.to_owned(),
-                device: self.plan.devices.get(&target.device).map(|d| d.name.clone()).unwrap_or_default(),
+                device: self
+                    .plan
+                    .devices
+                    .get(&target.device)
+                    .map(|d| d.name.clone())
+                    .unwrap_or_default(),
                 plug: target.plug,
             });
         }
@@ -252,7 +261,9 @@ impl Builder<'_> {
             config.set(name, value.expose()).map_err(|source| wrong(node, source.into()))?;
         }
         let mut whole = config.clone();
-        if agent.plug == Plug::Required && take_plug(&mut whole.clone()).is_ok_and(|plug| plug.is_none()) {
+        if agent.plug == Plug::Required
+            && take_plug(&mut whole.clone()).is_ok_and(|plug| plug.is_none())
+        {
             set_plug(&mut whole, "any").map_err(|source| wrong(node, source.into()))?;
         }
         let verified = self.fence.verify(&whole, Some(Action::Off));
@@ -343,7 +354,8 @@ fn take_plug(config: &mut AgentConfig) -> Result<Option<String>, ConfigError> {
     if config.is_set("port_as_ip") || !config.is_given(&parameter) {
         return Ok(None);
     }
-    let plug = config.text(&parameter).or_else(|| config.integer(&parameter).map(|n| n.to_string()));
+    let plug =
+        config.text(&parameter).or_else(|| config.integer(&parameter).map(|n| n.to_string()));
     config.set(&parameter, "")?;
     Ok(plug.filter(|_| config.agent().plug != Plug::Ignored))
 }
@@ -358,7 +370,8 @@ fn set_plug(config: &mut AgentConfig, plug: &str) -> Result<(), ConfigError> {
 impl DeviceKey {
     fn of(config: &AgentConfig) -> Self {
         let given = config.given();
-        let parameters = given.map(|(parameter, value)| (parameter.name.to_string(), text_of(value)));
+        let parameters =
+            given.map(|(parameter, value)| (parameter.name.to_string(), text_of(value)));
         Self {
             agent: config.agent().name.to_string(),
             parameters: Parameters(parameters.collect()),

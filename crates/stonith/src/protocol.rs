@@ -297,8 +297,9 @@ pub fn read<T: DeserializeOwned>(line: &[u8]) -> Result<T, LineError> {
     struct Versioned {
         version: u32,
     }
-    let malformed =
-        |error: serde_json::Error| LineError::Malformed(error.to_string().escape_debug().to_string());
+    let malformed = |error: serde_json::Error| {
+        LineError::Malformed(error.to_string().escape_debug().to_string())
+    };
     let Versioned { version } = serde_json::from_slice(line).map_err(malformed)?;
     if version != VERSION {
         return Err(LineError::Version(version));
@@ -393,14 +394,16 @@ mod tests {
             node: "node1".to_owned(),
             outcome: Outcome::Failed { reason: "no answer".to_owned() },
         });
-        let expected = r#"{"version":1,"reply":"node","node":"node1","result":"failed","reason":"no answer"}"#;
+        let expected =
+            r#"{"version":1,"reply":"node","node":"node1","result":"failed","reason":"no answer"}"#;
         assert_eq!(said(write(&failed)), format!("{expected}\n"));
         assert_eq!(read::<Reply>(expected.as_bytes()).unwrap(), failed);
 
         let done = Done { done: "rebooted".to_owned(), warning: None };
         let node = "node1".to_owned();
         let success = Reply::Node(NodeReply { node, outcome: Outcome::Success(done) });
-        let expected = r#"{"version":1,"reply":"node","node":"node1","result":"success","done":"rebooted"}"#;
+        let expected =
+            r#"{"version":1,"reply":"node","node":"node1","result":"success","done":"rebooted"}"#;
         assert_eq!(said(write(&success)), format!("{expected}\n"));
     }
 
@@ -410,8 +413,14 @@ mod tests {
             (r#"{"version":2,"request":"stop"}"#, "version 2 of the protocol is not spoken here"),
             (r#"{"request":"stop"}"#, "no line of the protocol: missing field `version`"),
             (r#"{"version":1,"request":"explode"}"#, "no line of the protocol: unknown variant"),
-            (r#"{"version":1,"request":"fence","nodes":["a"],"command":"reboot"}"#, "missing field"),
-            (r#"{"version":1,"request":"fence","nodes":["a"],"command":"melt","within_ms":1}"#, "melt"),
+            (
+                r#"{"version":1,"request":"fence","nodes":["a"],"command":"reboot"}"#,
+                "missing field",
+            ),
+            (
+                r#"{"version":1,"request":"fence","nodes":["a"],"command":"melt","within_ms":1}"#,
+                "melt",
+            ),
             ("", "no line of the protocol: EOF"),
         ] {
             let found = read::<Request>(line.as_bytes()).unwrap_err().to_string();

@@ -100,9 +100,9 @@ struct NotListening;
 
 impl Connection {
     fn new(stream: UnixStream, controller: Arc<Controller>, stop: CancellationToken) -> Self {
-        let is_trusted = stream.peer_cred().is_ok_and(|peer| {
-            [0, rustix::process::geteuid().as_raw()].contains(&peer.uid())
-        });
+        let is_trusted = stream
+            .peer_cred()
+            .is_ok_and(|peer| [0, rustix::process::geteuid().as_raw()].contains(&peer.uid()));
         let (requests, answers) = stream.into_split();
         Self {
             lines: Lines::of(BufReader::new(requests)),
@@ -250,8 +250,7 @@ struct Rate {
 }
 
 impl Rate {
-    const INTERVAL: Duration =
-        Duration::from_millis(1000_u64.div_ceil(REQUESTS_A_SECOND as u64));
+    const INTERVAL: Duration = Duration::from_millis(1000_u64.div_ceil(REQUESTS_A_SECOND as u64));
 
     fn new(now: Instant) -> Self {
         Self { due: now }

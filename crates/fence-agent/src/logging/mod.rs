@@ -55,8 +55,11 @@ const NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 /// error a message has its time and level before it, or, where that is systemd's journal (`JOURNAL_STREAM`), its
 /// priority. Standard error is waited for.
 ///
+/// What the libraries say (whatever has a target outside the crate `own`) counts a level less: what is news to an agent,
+/// such as a power state that was read, is none to who reads it all day.
+///
 /// Only the first call of a program counts.
-pub fn start_service(program: &str, level: LevelFilter, is_on_stderr: bool) {
+pub fn start_service(program: &str, own: &'static str, level: LevelFilter, is_on_stderr: bool) {
     let sinks = Sinks {
         stderr: if is_on_stderr { LevelFilter::Trace } else { LevelFilter::Off },
         form: form(env::var_os("JOURNAL_STREAM").as_deref(), io::stderr()),
@@ -66,12 +69,13 @@ pub fn start_service(program: &str, level: LevelFilter, is_on_stderr: bool) {
             Syslog::new(Path::new(DEV_LOG), program, Facility::LOG_DAEMON),
         ),
     };
-    start_with(Logger { program: program.to_owned(), sinks: OnceLock::from(sinks) }, level);
+    let program = program.to_owned();
+    start_with(Logger { program, own: Some(own), sinks: OnceLock::from(sinks) }, level);
 }
 
 /// Messages go to standard error and syslog, until [`configure`] says otherwise.
 pub(crate) fn start(program: &str) {
-    let logger = Logger { program: program.to_owned(), sinks: OnceLock::new() };
+    let logger = Logger { program: program.to_owned(), own: None, sinks: OnceLock::new() };
     start_with(logger, LevelFilter::Warn);
 }
 
@@ -103,6 +107,8 @@ static LOGGER: OnceLock<Logger> = OnceLock::new();
 
 struct Logger {
     program: String,
+    /// The crate whose messages count most, if one's do.
+    own: Option<&'static str>,
     sinks: OnceLock<Sinks>,
 }
 
@@ -114,14 +120,26 @@ impl Logger {
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= self.sinks().max_level()
+        is_wanted(self.own, metadata, log::max_level())
+            && metadata.level() <= self.sinks().max_level()
     }
 
     fn log(&self, record: &Record<'_>) {
-        self.sinks().write(record, &mut io::stderr());
+        if is_wanted(self.own, record.metadata(), log::max_level()) {
+            self.sinks().write(record, &mut io::stderr());
+        }
     }
 
     fn flush(&self) {}
+}
+
+/// Whether a message is, at this level: where the messages of one crate count most, those of others count a level less.
+fn is_wanted(own: Option<&str>, message: &Metadata<'_>, level: LevelFilter) -> bool {
+    let is_of = |own: &str| message.target().split("::").next() == Some(own);
+    match own {
+        Some(own) if !is_of(own) => message.level() < level,
+        _ => message.level() <= level,
+    }
 }
 
 /// Where messages go, each with its level.
@@ -253,6 +271,18 @@ mod tests {
         let text = String::from_utf8(stderr).unwrap();
         let level = |line: &str| line.split(' ').nth(1).unwrap().to_owned();
         text.lines().map(level).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_the_libraries_say_counts_a_level_less_to_a_service() {
+        let wanted = |target, level| {
+            let message = Metadata::builder().target(target).level(level).build();
+            is_wanted(Some("stonith"), &message, LevelFilter::Info)
+        };
+        assert!(wanted("stonith", Level::Info) && wanted("stonith::keeper", Level::Info));
+        assert!(!wanted("stonith", Level::Debug));
+        assert!(wanted("fencing::procedure", Level::Warn) && !wanted("fencing", Level::Info));
+        assert!(!wanted("stonithless", Level::Info));
     }
 
     #[test]

@@ -14,8 +14,8 @@ pub(super) fn targets(
 ) -> Result<BTreeMap<String, PlannedTarget>, String> {
     let aliased: BTreeMap<_, _> =
         ports.iter().filter_map(|port| Some((port.alias.clone()?, port))).collect();
-    let has_aliases = aliased.len() == ports.len()
-        && aliased.keys().all(|alias| check_node_name(alias).is_ok());
+    let has_aliases =
+        aliased.len() == ports.len() && aliased.keys().all(|alias| check_node_name(alias).is_ok());
     let mut targets = BTreeMap::new();
     for port in &ports {
         let alias = port.alias.as_ref().filter(|_| has_aliases);
@@ -24,7 +24,9 @@ pub(super) fn targets(
         let target = PlannedTarget { device: device.clone(), plug: Some(port.name.clone()) };
         if targets.insert(name.clone(), target).is_some() {
             let name = name.escape_debug();
-            return Err(format!("the device lists '{name}' twice: it cannot be told which is meant"));
+            return Err(format!(
+                "the device lists '{name}' twice: it cannot be told which is meant"
+            ));
         }
     }
     Ok(targets)

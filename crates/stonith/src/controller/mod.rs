@@ -155,8 +155,10 @@ impl Controller {
         let listed = new.iter().any(|(.., planned)| planned.is_asked_for_targets)
             || state.devices.values().any(is_asked);
         let wanted: BTreeSet<_> = plan.targets.values().map(|target| &target.device).collect();
-        let is_kept = |key: &DeviceKey, device: &HeldDevice| wanted.contains(key) || is_asked(device);
-        let leaving: Vec<_> = state.devices.extract_if(.., |key, device| !is_kept(key, device)).collect();
+        let is_kept =
+            |key: &DeviceKey, device: &HeldDevice| wanted.contains(key) || is_asked(device);
+        let leaving: Vec<_> =
+            state.devices.extract_if(.., |key, device| !is_kept(key, device)).collect();
         for (_, device) in &leaving {
             device.keeper.stop();
         }
@@ -246,7 +248,11 @@ impl Controller {
             generation: state.generation,
             changed,
             trouble: state.trouble.clone(),
-            devices: state.devices.iter().map(|(key, device)| state.status_of(key, device)).collect(),
+            devices: state
+                .devices
+                .iter()
+                .map(|(key, device)| state.status_of(key, device))
+                .collect(),
         }
     }
 

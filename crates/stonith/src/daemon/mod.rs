@@ -139,9 +139,8 @@ struct Signals {
 
 impl Signals {
     fn new() -> Result<Self, DaemonError> {
-        let on = |kind| {
-            signal(kind).map_err(|reason| DaemonError::System { what: "signals", reason })
-        };
+        let on =
+            |kind| signal(kind).map_err(|reason| DaemonError::System { what: "signals", reason });
         Ok(Self {
             terminate: on(SignalKind::terminate())?,
             interrupt: on(SignalKind::interrupt())?,

@@ -16,7 +16,8 @@ pub(crate) async fn tell(controller: &Controller) {
     notify(&[NotifyState::Ready]);
     let watchdog = sd_notify::watchdog_enabled();
     // Twice as often as it has to be.
-    let period = watchdog.map_or(PERIOD, |limit| (limit / 2).min(PERIOD)).max(Duration::from_millis(10));
+    let period =
+        watchdog.map_or(PERIOD, |limit| (limit / 2).min(PERIOD)).max(Duration::from_millis(10));
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
