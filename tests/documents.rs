@@ -178,7 +178,17 @@ fn play(folder: &Path) {
         let home = || Path::new(&env::var_os("HOME").expect("HOME")).join(folder).into_os_string();
         env::var_os(name).unwrap_or_else(home)
     };
-    let output = Command::new("unshare")
+    let mut command = Command::new("unshare");
+    // What cargo tells this test would have another cargo build ring, and all that is built on it, anew.
+    let is_of_test = |name: &str| {
+        let is_setting = ["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name)
+            || ["CARGO_PROFILE_", "CARGO_NET_", "CARGO_BUILD_"].iter().any(|p| name.starts_with(p));
+        name == "CARGO" || name.starts_with("CARGO_") && !is_setting
+    };
+    for (name, _) in env::vars().filter(|(name, _)| is_of_test(name)) {
+        command.env_remove(name);
+    }
+    let output = command
         .args([
             "--mount",
             "--net",
