@@ -11,6 +11,9 @@ use crate::{Port, Power, PowerState};
 ///
 /// Each call comes back by its deadline. A device connects when it is first asked for something, and again when it
 /// lost its connection; [`Device::close`] gives back what it holds at the other side.
+///
+/// A future that is dropped half way leaves the device usable: at worst it connects anew. Of a command that was dropped
+/// nobody knows what became.
 #[async_trait]
 pub trait Device: Send {
     /// Where the device is, for messages: `10.0.0.5:623`.

@@ -32,8 +32,9 @@ const SETTLES: Duration = Duration::from_secs(5);
 /// ignore it.
 ///
 /// A future may be dropped at any time. One of a reading ([`Held::status`], [`Held::monitor`], [`Held::list`]) costs no
-/// session, so that a reading may make way for a command; after one of a command the device is closed, and opened anew by
-/// the next call.
+/// session, so that a reading may make way for a command; by Redfish it costs the connection. After one of a command the
+/// device is closed, and opened anew by the next call; and as after any command of which nobody knows what becomes, the next
+/// one waits for a few seconds.
 ///
 /// Sessions are given back by [`Held::close`], which should be the last call. Without it the device forgets them after a
 /// while; [`Fence::finish`](crate::Fence::finish) does not wait for them.
@@ -139,8 +140,8 @@ impl Held {
         reading.await.map(|reading| reading.state())
     }
 
-    /// Finds out whether the device answers, and keeps its session alive. One with several machines, none of which the
-    /// configuration names, reads them all.
+    /// Finds out whether the device answers, and keeps its session alive: BMCs forget one of IPMI after a minute. Of a
+    /// device with several machines, none of which the configuration names, all are read.
     ///
     /// # Errors
     /// See [`Held::command`].

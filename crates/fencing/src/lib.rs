@@ -70,6 +70,38 @@
 //! `Topology::first(ipmi).then(redfish)` asks the BMC by IPMI, and by Redfish where that fails;
 //! `Topology::first(Level::of(a).and(b))` switches two power supplies. [`Fence::command_by`] carries it out.
 //!
+//! # Devices that are held
+//!
+//! A program that lives long need not log in each time. [`Fence::hold`] makes a [`Held`] device, which keeps its session
+//! or connection from one call to the next, and is opened anew when anything has gone wrong:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use std::time::Duration;
+//! # let user = bmc_sim::User::administrator("username", "password")?;
+//! # let bmc = bmc_sim::Server::start("127.0.0.1:0".parse()?, bmc_sim::Config::new(vec![user])).await?;
+//! # let mut fence = fencing::Fence::new();
+//! # fence.register("native", fencing::providers::Native::new())?;
+//! # fence.load_agents(Duration::from_secs(10)).await;
+//! # let mut config = fence.agent_config("native", "fence_ipmilan")?;
+//! # let (host, port) = (bmc.address().ip().to_string(), bmc.address().port().to_string());
+//! # for (name, value) in [("ip", &*host), ("ipport", &port), ("username", "username"), ("password", "password")] {
+//! #     config.set(name, value)?;
+//! # }
+//! use fencing::PowerCommand;
+//! use tokio::time::Instant;
+//!
+//! let deadline = || Instant::now() + Duration::from_secs(10);
+//! let mut held = fence.hold(&config)?;
+//! held.monitor(deadline()).await?; // Logs in. Every half minute it keeps the session alive.
+//! let success = held.command(None, PowerCommand::Off, deadline()).await?; // One status, one command, two readings.
+//! held.close().await;
+//! # assert_eq!((success.to_string().as_str(), bmc.power()), ("off", bmc_sim::Power::Off));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Before a BMC is put into a cluster
 //!
 //! A [`diagnosis::Diagnostician`] finds out what a BMC speaks, which login works, what will go wrong and what is

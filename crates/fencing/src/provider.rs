@@ -57,9 +57,6 @@ pub trait Provider: Send + Sync {
     /// A device that may be [held](crate::Held) between actions: a session that is kept serves many. `None` where the
     /// provider has no such thing, and each action is a call of its own. Nothing is connected by it.
     ///
-    /// A future of a *reading* of the device that is dropped half way leaves the device usable. After one of a command
-    /// it is closed and not used again.
-    ///
     /// # Errors
     /// When there can be no device with this configuration.
     fn device(&self, _config: &AgentConfig) -> Result<Option<Box<dyn Device>>, Error> {

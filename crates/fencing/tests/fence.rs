@@ -10,54 +10,23 @@
     reason = "a test fails by panicking"
 )]
 
-use std::collections::HashMap;
+mod support;
+
 use std::error::Error as _;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use bmc_sim::redfish::{RedfishConfig, RedfishServer, RedfishSystem, RedfishUser};
 use bmc_sim::{Config, EventKind, Power, Server, User};
 use fencing::procedure::Done;
 use fencing::providers::Native;
 use fencing::{
-    Action, Agent, AgentAction, AgentConfig, ConfigError, Error, Fence, Kind, Level, LoadFailure,
-    Loaded, Outcome, Parameter, Plug, Port, PowerCommand, PowerState, Provider, Success, Topology,
-    Unfencing,
+    Action, Agent, AgentConfig, ConfigError, Error, Fence, Level, LoadFailure, Outcome,
+    PowerCommand, PowerState, Provider as _, Success, Topology, Unfencing,
 };
 use tokio::time::Instant;
 
-const WITHIN: Duration = Duration::from_secs(10);
-
-async fn bmc() -> Server {
-    let user = User::administrator("admin", "secret").unwrap();
-    Server::start("127.0.0.1:0".parse().unwrap(), Config::new(vec![user])).await.unwrap()
-}
-
-async fn native() -> Fence {
-    let mut fence = Fence::new();
-    fence.register("native", Native::new()).unwrap();
-    assert!(fence.load_agents(WITHIN).await.is_empty());
-    fence
-}
-
-fn set(mut config: AgentConfig, given: &[(&str, &str)]) -> AgentConfig {
-    for (name, value) in given {
-        config.set(name, value).unwrap();
-    }
-    config
-}
-
-fn ipmi(fence: &Fence, bmc: &Server) -> AgentConfig {
-    let config = fence.agent_config("native", "fence_ipmilanplus").unwrap();
-    let port = bmc.address().port().to_string();
-    let address = bmc.address().ip().to_string();
-    set(
-        config,
-        &[("ip", &address), ("ipport", &port), ("username", "admin"), ("password", "secret")],
-    )
-}
+use support::{Outlets, WITHIN, bmc, ipmi, native, redfish, redfish_bmc, set, until};
 
 #[tokio::test]
 async fn every_action_of_a_native_agent_has_its_outcome() {
@@ -191,33 +160,6 @@ async fn a_call_that_is_dropped_closes_its_session() {
     }
     fence.finish(WITHIN).await;
     assert!(bmc.events().iter().any(|event| matches!(event.kind, EventKind::SessionClosed { .. })));
-}
-
-async fn until(bmc: &Server, is_it: impl Fn(&EventKind) -> bool) {
-    for index in 0.. {
-        if is_it(&bmc.event(index).await.unwrap().kind) {
-            return;
-        }
-    }
-}
-
-fn redfish(fence: &Fence, bmc: &RedfishServer) -> AgentConfig {
-    set(
-        fence.agent_config("native", "fence_redfish").unwrap(),
-        &[
-            ("ip", &bmc.address().to_string()),
-            ("username", "admin"),
-            ("password", "secret"),
-            ("ssl_fingerprint", bmc.fingerprint()),
-        ],
-    )
-}
-
-async fn redfish_bmc(systems: &[&str]) -> RedfishServer {
-    let user = RedfishUser::administrator("admin", "secret");
-    let systems = systems.iter().map(|id| RedfishSystem::new(id)).collect();
-    let config = RedfishConfig { systems, ..RedfishConfig::new(vec![user]) };
-    RedfishServer::start("127.0.0.1:0".parse().unwrap(), config).await.unwrap()
 }
 
 #[tokio::test]
@@ -360,85 +302,6 @@ async fn the_first_device_of_a_level_leaves_the_second_its_share_of_the_time() {
     fence.command_by(&both, PowerCommand::Off, WITHIN).await.unwrap_err();
     let grace = Duration::from_secs(1);
     assert!(begin.elapsed() <= WITHIN / 2 + grace, "{:?}", begin.elapsed());
-}
-
-/// A provider of a user's: a switch with several outlets.
-#[derive(Clone, Default)]
-struct Outlets {
-    on: Arc<Mutex<HashMap<String, bool>>>,
-    hangs: Arc<AtomicBool>,
-    /// Whatever it is asked for, it says that it did something else.
-    is_confused: bool,
-    unfencing: Unfencing,
-}
-
-impl Outlets {
-    fn with(outlets: &[&str]) -> Self {
-        let on = outlets.iter().map(|outlet| ((*outlet).to_owned(), true)).collect();
-        Self { on: Arc::new(Mutex::new(on)), ..Self::default() }
-    }
-
-    fn change(&self, config: &AgentConfig, on: Option<bool>) -> Result<bool, Error> {
-        let outlet = config.text("plug").unwrap_or_default();
-        let mut outlets = self.on.lock().unwrap();
-        let state =
-            outlets.get_mut(&outlet).ok_or_else(|| Error::Provider("no such outlet".into()))?;
-        *state = on.unwrap_or(*state);
-        Ok(*state)
-    }
-}
-
-#[async_trait]
-impl Provider for Outlets {
-    async fn load_agents(&self, _: Instant) -> Loaded {
-        if self.hangs.load(Ordering::Relaxed) {
-            std::future::pending::<()>().await;
-        }
-        let actions = [Action::On, Action::Off, Action::Status, Action::Monitor, Action::List];
-        let plug =
-            Parameter { old_name: Some("port".into()), ..Parameter::new("plug", Kind::String) };
-        let agent = Agent {
-            short_description: "Outlets".into(),
-            parameters: vec![plug],
-            actions: actions.map(AgentAction::Shown).to_vec(),
-            plug: Plug::Required,
-            unfencing: self.unfencing,
-            ..Agent::new("fence_outlets")
-        };
-        let failures = vec![("fence_broken".to_owned(), Error::Provider("no metadata".into()))];
-        Loaded { agents: vec![agent], failures }
-    }
-
-    fn verify(&self, _: &AgentConfig) -> Result<(), Error> {
-        Ok(())
-    }
-
-    async fn command(
-        &self,
-        config: &AgentConfig,
-        command: PowerCommand,
-        _: Instant,
-    ) -> Result<Success, Error> {
-        if self.hangs.load(Ordering::Relaxed) {
-            std::future::pending::<()>().await;
-        }
-        self.change(config, Some(command == PowerCommand::On))?;
-        Ok(Success::Reported(if self.is_confused { PowerCommand::Diag } else { command }))
-    }
-
-    async fn status(&self, config: &AgentConfig, _: Instant) -> Result<PowerState, Error> {
-        Ok(if self.change(config, None)? { PowerState::On } else { PowerState::Off })
-    }
-
-    async fn monitor(&self, _: &AgentConfig, _: Instant) -> Result<(), Error> {
-        Ok(())
-    }
-
-    async fn list(&self, _: &AgentConfig, _: Instant) -> Result<Vec<Port>, Error> {
-        let outlets = self.on.lock().unwrap();
-        let port = |name: &String| Port { name: name.clone(), alias: None, state: None };
-        Ok(outlets.keys().map(port).collect())
-    }
 }
 
 #[tokio::test]

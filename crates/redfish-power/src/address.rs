@@ -80,4 +80,14 @@ mod tests {
             assert_eq!(resolved(&address).await, ["192.0.2.2".parse::<IpAddr>().unwrap()]);
         }
     }
+
+    #[tokio::test]
+    async fn another_operation_may_be_answered_from_elsewhere() {
+        let address = Address::default();
+        address.note("192.0.2.2:443".parse().unwrap());
+        address.forget();
+        assert!(resolved(&address).await.iter().all(IpAddr::is_loopback));
+        address.note("192.0.2.1:443".parse().unwrap());
+        assert_eq!(resolved(&address).await, ["192.0.2.1".parse::<IpAddr>().unwrap()]);
+    }
 }

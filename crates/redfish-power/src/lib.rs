@@ -46,6 +46,8 @@
 //!   `http://` at the same host, as BMCs behind a TLS terminator write them, are followed by TLS.
 //! - One connection serves all calls, where the service keeps it. Services that close it after each answer, after a number
 //!   of them, or while it is idle are connected to again.
+//! - It may live long: [`Client::begin`] ends what is held to within one operation, such as the address and the system that
+//!   answered first, and [`Client::select`] means another system of the same service, over the same connection.
 //! - Basic authentication first. A session is opened only where Basic is refused, and [`Client::close`] deletes it.
 //! - A reset that may have been carried out is not repeated, unless it names a state, as `ForceOff` and `On` do; and then once
 //!   at most. What it did is for [`Client::power_state`] to tell.

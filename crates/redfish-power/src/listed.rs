@@ -112,6 +112,29 @@ mod tests {
         }
     }
 
+    /// The other one may be pulled out for the moment, and is not meant to be replaced by this one.
+    #[test]
+    fn what_is_left_of_several_systems_must_be_named() {
+        let left = || Listed { systems: vec![system("Node0", true)], absent: Vec::new() };
+        assert!(!left().has_several());
+        assert_eq!(left().chosen(Some("Node0"), true).unwrap().id, "Node0");
+        for choice in [None, Some("Node1"), Some("db1")] {
+            assert_eq!(left().chosen(choice, false).unwrap().id, "Node0");
+            left().chosen(choice, true).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_reset_does_not_make_several_systems() {
+        let listed = |systems: &[(&str, bool)], absent: &[&str]| Listed {
+            systems: systems.iter().map(|(id, has_reset)| system(id, *has_reset)).collect(),
+            absent: absent.iter().map(|&path| path.to_owned()).collect(),
+        };
+        assert!(!listed(&[("Board", false), ("1", true)], &[]).has_several());
+        assert!(listed(&[("2", true), ("1", true)], &[]).has_several());
+        assert!(listed(&[("1", true)], &["/redfish/v1/Systems/2"]).has_several());
+    }
+
     #[test]
     fn of_several_systems_one_must_be_chosen_by_a_name_of_its_own() {
         let nodes = [("Node0", true), ("Node1", true)];

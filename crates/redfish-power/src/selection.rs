@@ -138,3 +138,94 @@ impl Press {
         self.at.elapsed() < BUTTON_SETTLES
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::time::advance;
+
+    use super::*;
+
+    const OFF: Purpose = Purpose::Off { graceful: false };
+
+    fn system(id: &str, host_name: &str, uuid: Option<&str>) -> ComputerSystem {
+        let document = json!({"Id": id, "HostName": host_name, "UUID": uuid});
+        ComputerSystem::of("/redfish/v1/Systems/1", None, &document)
+    }
+
+    fn place(found: ComputerSystem) -> Place {
+        Place { url: "https://bmc/redfish/v1/Systems/1".parse().unwrap(), found, allowable: None }
+    }
+
+    #[test]
+    fn a_place_is_trusted_while_the_system_there_is_the_one_that_was_chosen() {
+        let before = system("1", "db1", Some("a"));
+        for (choice, now, is_still) in [
+            (None, system("1", "db1", Some("a")), true),
+            (Some("db1"), system("1", "db1", Some("A")), true),
+            (Some("db1"), system("1", "db2", Some("a")), false),
+            (Some("1"), system("1", "db2", Some("a")), true),
+            (Some("1"), system("1", "db1", Some("b")), false),
+            (None, system("1", "db1", Some("b")), false),
+            (None, system("2", "db1", Some("a")), false),
+            (Some("whatever"), system("1", "db2", Some("a")), true),
+            (Some("whatever"), system("1", "db1", Some("b")), false),
+        ] {
+            let mut place = place(before.clone());
+            assert_eq!(place.is_still(choice, &now), is_still, "{choice:?} {now}");
+            assert!(!place.is_nameless(&now));
+        }
+        assert!(place(before).is_nameless(&system("", "", None)));
+    }
+
+    /// A BMC that has just started does not know all of it yet.
+    #[test]
+    fn a_place_learns_what_its_system_is_called_besides() {
+        let mut place = place(system("1", "db1", None));
+        assert!(place.is_still(None, &system("1", "db1", Some("a"))));
+        assert!(place.is_still(None, &system("1", "db1", None)));
+        assert!(!place.is_still(None, &system("1", "db1", Some("b"))));
+    }
+
+    #[test]
+    fn no_more_places_are_remembered_than_there_are_systems() {
+        let mut places = Places::default();
+        let url: Url = "https://bmc/redfish/v1/Systems/1".parse().unwrap();
+        for number in 0..3 * MOST_PLACES {
+            let choice = Some(number.to_string());
+            places.note(choice.clone(), url.clone(), system("1", "db1", None));
+            assert!(places.of(&choice).is_some() && places.0.len() <= MOST_PLACES);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_button_is_pressed_once_in_an_operation_however_long_it_takes() {
+        let mut presses = Presses::default();
+        presses.note("1", OFF);
+        advance(10 * BUTTON_SETTLES).await;
+        assert!(presses.was_pressed("1", OFF) && !presses.was_pressed("1", Purpose::On));
+        assert!(!presses.was_pressed("2", OFF) && !presses.is_settling("1"));
+        presses.begin();
+        assert!(!presses.was_pressed("1", OFF), "another operation may press it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_press_of_the_operation_before_counts_until_it_has_settled() {
+        for purpose in [OFF, Purpose::On] {
+            let mut presses = Presses::default();
+            presses.note("1", purpose);
+            // The caller knows what it has done, but not what others have.
+            assert_eq!(presses.is_settling("1"), purpose == OFF);
+            presses.begin();
+            assert!(presses.was_pressed("1", purpose) && presses.is_settling("1"), "{purpose:?}");
+            assert!(!presses.is_settling("2"));
+            presses.begin();
+            assert!(presses.was_pressed("1", purpose), "nor do two operations undo it");
+            advance(BUTTON_SETTLES).await;
+            assert!(!presses.was_pressed("1", purpose) && !presses.is_settling("1"));
+            presses.note("1", purpose);
+            assert!(presses.was_pressed("1", purpose));
+            assert_eq!(presses.0.len(), 1);
+        }
+    }
+}

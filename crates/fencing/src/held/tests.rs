@@ -71,11 +71,11 @@ impl Device for ScriptedDevice {
     }
 
     fn begin(&mut self) {
-        self.note("begin");
+        drop(self.note("begin"));
     }
 
     fn select(&mut self, plug: Option<&str>) {
-        self.note(&format!("select {}", plug.unwrap_or("-")));
+        drop(self.note(&format!("select {}", plug.unwrap_or("-"))));
     }
 
     async fn power_state(&mut self, _: Instant) -> Result<PowerState, DeviceError> {

@@ -130,6 +130,7 @@ pub(super) fn advice(error: &Error) -> Option<&'static str> {
         }
         Error::Redirects { .. } => "check redfish_uri and systems_uri",
         Error::NoSystem { .. } => "check systems_uri, and the BMC's firmware",
+        Error::NotThisSystem { .. } => "without systems_uri the plug chooses among all systems",
         Error::SeveralSystems { .. } => "choose one with plug, or its path with systems_uri",
         Error::ResetNotOffered { .. } => {
             "graceful_off=1 lets the operating system be asked, where that is offered"
