@@ -118,7 +118,9 @@ fn cold(bmc: SocketAddr) -> Command {
 }
 
 fn print_times(ways: &mut [Way]) -> Result<()> {
-    println!("| off, to the BMC's acknowledgement | median, ms | shortest, ms | longest, ms | bare round trips |");
+    println!(
+        "| off, to the BMC's acknowledgement | median, ms | shortest, ms | longest, ms | bare round trips |"
+    );
     println!("|---|---|---|---|---|");
     let mut bare = None;
     for way in ways {

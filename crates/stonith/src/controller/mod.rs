@@ -157,15 +157,16 @@ impl Controller {
         let wanted: BTreeSet<_> = plan.targets.values().map(|target| &target.device).collect();
         let is_kept =
             |key: &DeviceKey, device: &HeldDevice| wanted.contains(key) || is_asked(device);
-        let leaving: Vec<_> =
-            state.devices.extract_if(.., |key, device| !is_kept(key, device)).collect();
-        for (_, device) in &leaving {
+        let (staying, leaving): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            std::mem::take(&mut state.devices).into_iter().partition(|(k, d)| is_kept(k, d));
+        state.devices = staying;
+        for device in leaving.values() {
             device.keeper.stop();
         }
         for (held, lock, key, planned) in new {
             let plugs = plugs_of(&plan.targets, &key);
-            let before = leaving.iter().find(|(_, device)| device.resource == planned.resource);
-            let after = before.map(|(_, device)| device.keeper.ended());
+            let before = leaving.values().find(|device| device.resource == planned.resource);
+            let after = before.map(|device| device.keeper.ended());
             let keeper = Keeper::start(held, self.settings(&planned, plugs, after));
             let PlannedDevice { name, resource, is_asked_for_targets, .. } = planned;
             let keeper = Arc::new(keeper);
@@ -387,8 +388,8 @@ impl Controller {
 const NO_TARGET: &str = "this controller has no target";
 
 /// A device that is given back is not for others before that is done.
-fn keep_locks_until_the_end(leaving: Vec<(DeviceKey, HeldDevice)>) {
-    for (_, device) in leaving {
+fn keep_locks_until_the_end(leaving: BTreeMap<DeviceKey, HeldDevice>) {
+    for device in leaving.into_values() {
         tokio::spawn(async move { device.keeper.ended().cancelled().await });
     }
 }

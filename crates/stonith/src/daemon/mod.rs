@@ -37,7 +37,7 @@ pub(crate) enum DaemonError {
     #[error(transparent)]
     Lock(LockError),
     #[error(transparent)]
-    SetUp(#[from] SetUpError),
+    SetUp(Box<SetUpError>),
     #[error("cannot listen on {}: {reason}", .path.display())]
     Socket { path: PathBuf, reason: io::Error },
     #[error("the operating system gives no {what}: {reason}")]
@@ -169,10 +169,19 @@ impl DaemonError {
     /// What kind of mistake it is.
     pub(crate) fn cause(&self) -> Cause {
         match self {
-            Self::SetUp(SetUpError::Plan(PlanError::NoAgent { .. })) => Cause::NotInstalled,
-            Self::SetUp(SetUpError::Plan(_) | SetUpError::Device { .. }) => Cause::Configuration,
+            Self::SetUp(error) => match **error {
+                SetUpError::Plan(PlanError::NoAgent { .. }) => Cause::NotInstalled,
+                SetUpError::Plan(_) | SetUpError::Device { .. } => Cause::Configuration,
+                SetUpError::Locked { .. } | SetUpError::Stopped => Cause::Other,
+            },
             Self::Running(_) => Cause::Running,
             _ => Cause::Other,
         }
+    }
+}
+
+impl From<SetUpError> for DaemonError {
+    fn from(error: SetUpError) -> Self {
+        Self::SetUp(Box::new(error))
     }
 }
