@@ -464,12 +464,37 @@ async fn a_configured_path_is_that_of_one_system() {
         );
     }
     assert_eq!((bmc.power("Node0"), bmc.power("Node1")), (Some(Power::On), Some(Power::On)));
-    for plug in [Some("Node1"), Some("SN-Node1"), Some("whatever"), None] {
+    for plug in [Some("Node1"), Some("whatever"), None] {
         off(&mut held, plug).await.unwrap();
         assert_eq!((bmc.power("Node0"), bmc.power("Node1")), (Some(Power::On), Some(Power::Off)));
         bmc.set_power("Node1", Power::On);
     }
     assert_eq!(bmc.counts().handshakes, 1);
+}
+
+/// Who names two machines means two: with two names of one, the other would never be switched.
+#[tokio::test]
+async fn two_names_of_one_system_are_not_two_machines() {
+    let fence = native().await;
+    let bmc = redfish_server(service(nodes())).await;
+    let mut held = fence.hold(&redfish(&fence, &bmc)).unwrap();
+    off(&mut held, Some("Node1")).await.unwrap();
+    bmc.set_power("Node1", Power::On);
+    let error = off(&mut held, Some("SN-Node1")).await.unwrap_err().to_string();
+    assert!(error.contains("'SN-Node1' and 'Node1' are names of the same system"), "{error}");
+    assert_eq!(bmc.power("Node1"), Some(Power::On));
+}
+
+/// The only system of a service is meant whatever an agent calls it; but not by who names several.
+#[tokio::test]
+async fn the_only_system_is_not_whichever_machine_is_named() {
+    let fence = native().await;
+    let bmc = redfish_server(service(vec![RedfishSystem::new("Node0")])).await;
+    let mut held = fence.hold(&redfish(&fence, &bmc)).unwrap();
+    let error = off(&mut held, Some("Node1")).await.unwrap_err().to_string();
+    assert!(error.contains("'Node1' is not the name of exactly one"), "{error}");
+    assert_eq!(bmc.power("Node0"), Some(Power::On));
+    off(&mut held, Some("Node0")).await.unwrap();
 }
 
 /// The document that has the types of reset is read once, not before each command.

@@ -109,8 +109,8 @@ impl Client {
         self.begin_with_system();
     }
 
-    /// Means another system from now on, by its Id, Name, UUID, HostName or SerialNumber; without a name, the one that the
-    /// configuration means. What was held to with the one before is forgotten. Where the configuration has the path of the
+    /// Means another system from now on, by its Id, Name, UUID, HostName or SerialNumber, exactly, and each by one of these
+    /// only; without a name, the one that the configuration means. What was held to with the one before is forgotten. Where the configuration has the path of the
     /// system, no other can be meant: the name must be one of its names.
     pub fn select(&mut self, choice: Option<&str>) {
         if self.selected.as_deref() != choice {
@@ -191,10 +191,16 @@ impl Client {
             None => {
                 let listed = self.listed(deadline).await?;
                 let choice = self.selected.as_deref().or(self.choice.as_deref());
-                let system = listed.chosen(choice, self.has_several)?;
+                // Who selects has several machines in mind, whether the service shows them now or not.
+                let is_exact = self.has_several || self.selected.is_some();
+                let system = listed.chosen(choice, is_exact)?;
                 (self.at(Step::System, &self.root, &system.path)?, system)
             }
         };
+        if let Some((one, other)) = self.places.other_name(self.selected.as_deref(), &url) {
+            // One of two machines would never be switched.
+            return Err(Error::SameSystem { one, other, system: system.to_string() });
+        }
         self.places.note(self.selected.clone(), url.clone(), system.clone());
         self.operation.url = Some(url);
         Ok(system)

@@ -129,6 +129,16 @@ pub enum Error {
         /// The one whose path is configured.
         system: String,
     },
+    /// Two names, by which two systems were to be chosen, are those of one.
+    #[error("'{}' and '{}' are names of the same system, which is {system}", shown(.one), shown(.other))]
+    SameSystem {
+        /// The name that was to choose one now.
+        one: String,
+        /// The name by which it was chosen before.
+        other: String,
+        /// The system.
+        system: String,
+    },
     /// The service lists more systems than any machine has.
     #[error("the service lists more than {most} systems")]
     TooManySystems {

@@ -48,6 +48,14 @@ impl Places {
         self.0.get_mut(choice)
     }
 
+    /// The name, and another one that the system there was chosen by.
+    pub(crate) fn other_name(&self, name: Option<&str>, url: &Url) -> Option<(String, String)> {
+        let name = name?;
+        let mut named = self.0.iter().filter_map(|(name, place)| Some((name.as_deref()?, place)));
+        let (other, _) = named.find(|(other, place)| *other != name && place.url == *url)?;
+        Some((name.to_owned(), other.to_owned()))
+    }
+
     pub(crate) fn forget(&mut self, choice: &Option<String>) {
         self.0.remove(choice);
     }

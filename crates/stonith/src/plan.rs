@@ -136,7 +136,7 @@ impl Plan {
             (None, None, Some(file)) => builder.add_all(&file.parameters, &file.targets)?,
             _ => return Err(PlanError::SeveralSources),
         }
-        Ok(builder.plan)
+        Ok(builder.finish())
     }
 }
 
@@ -240,6 +240,30 @@ impl Builder<'_> {
         }
         self.plan.targets.insert(node.to_owned(), target);
         Ok(())
+    }
+
+    /// A plug by which nothing has to be told from anything else is the device's own, as in the agent: whose only machine is meant
+    /// whatever it is called.
+    fn finish(self) -> Plan {
+        let mut plan = self.plan;
+        let only = |key: &DeviceKey| {
+            let mut behind = plan.targets.values().filter(|target| target.device == *key);
+            behind.next().filter(|_| behind.next().is_none())?.plug.clone()
+        };
+        let only: Vec<_> =
+            plan.devices.keys().filter_map(|key| Some((key.clone(), only(key)?))).collect();
+        for (key, plug) in only {
+            let Some(mut device) = plan.devices.remove(&key) else { continue };
+            let is_taken = device.config.agent().plug == Plug::Chooses
+                && set_plug(&mut device.config, &plug).is_ok();
+            let new = if is_taken { DeviceKey::of(&device.config) } else { key.clone() };
+            for target in plan.targets.values_mut().filter(|target| target.device == key) {
+                target.device = new.clone();
+                target.plug = target.plug.take().filter(|_| !is_taken);
+            }
+            plan.devices.insert(new, device);
+        }
+        plan
     }
 
     fn agent(&self, name: &str) -> Result<Arc<Agent>, PlanError> {

@@ -19,7 +19,9 @@ pub(super) fn kind(error: &Error, is_admitted: bool) -> ErrorKind {
         Error::Missing { step: Step::Login, .. } => ErrorKind::Refused,
         Error::ToldToWait { .. } | Error::Stale { .. } | Error::Missing { .. } => ErrorKind::Busy,
         Error::SeveralSystems { choice: None, .. } => ErrorKind::Unchosen,
-        Error::SeveralSystems { .. } | Error::NotThisSystem { .. } => ErrorKind::NoSuchPlug,
+        Error::SeveralSystems { .. } | Error::NotThisSystem { .. } | Error::SameSystem { .. } => {
+            ErrorKind::NoSuchPlug
+        }
         Error::Unauthorized { .. } | Error::AnotherSystem { .. } | Error::NoSystem { .. } => {
             ErrorKind::Denied
         }
