@@ -28,6 +28,15 @@ pub trait Device: Send {
     /// machine is told by the next call.
     fn select(&mut self, _plug: Option<&str>) {}
 
+    /// Whether the device was seen to have several machines.
+    fn has_several(&self) -> bool {
+        false
+    }
+
+    /// It had several machines when it was open before: should it have one only now, that one is not meant by the name of
+    /// another.
+    fn expect_several(&mut self) {}
+
     /// Reads the power state from the machine, now; never from memory.
     ///
     /// # Errors

@@ -231,10 +231,7 @@ impl Fence {
         let provider = self.provider_for(config, command.into())?;
         let success =
             in_time(deadline, config, provider.command(config, command, deadline)).await?;
-        match carried_out(&success) {
-            done if done == command => Ok(success),
-            done => Err(Error::OtherCommand { agent: config.agent().name.to_string(), done }),
-        }
+        success_of(command, success, config)
     }
 
     /// Reads the power state.
@@ -325,12 +322,20 @@ pub(crate) async fn in_time<T>(
     })
 }
 
-/// Which command it is a success of.
-fn carried_out(success: &Success) -> PowerCommand {
-    match success {
+/// The success, if it is one of this command.
+pub(crate) fn success_of(
+    command: PowerCommand,
+    success: Success,
+    config: &AgentConfig,
+) -> Result<Success, Error> {
+    let done = match &success {
         Success::Observed(done) => done.command(),
-        Success::Reported(command) => *command,
+        Success::Reported(done) => *done,
+    };
+    if done == command {
+        return Ok(success);
     }
+    Err(Error::OtherCommand { agent: config.agent().name.to_string(), done })
 }
 
 fn default_action(config: &AgentConfig) -> Result<Action, Error> {

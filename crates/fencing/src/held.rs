@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use crate::fence::{check_action, check_plug, in_time};
+use crate::fence::{check_action, check_plug, in_time, success_of};
 use crate::operation::{self, Procedure};
 use crate::procedure::{self, Done, FenceError, Settings};
 use crate::{
@@ -43,6 +43,8 @@ pub struct Held {
     config: AgentConfig,
     keeps_session: bool,
     open: Option<Open>,
+    /// Whether the device was ever seen to have several machines.
+    has_several: bool,
     /// How far the last call came. Where its future was dropped, that is not its end.
     stage: Stage,
     /// Since when nobody knows what becomes of a command.
@@ -76,6 +78,7 @@ impl Held {
             config,
             keeps_session,
             open: None,
+            has_several: false,
             stage: Stage::Ended,
             unsettled: None,
             closing: TaskTracker::new(),
@@ -108,7 +111,8 @@ impl Held {
         let call = self.call(plug, command.into(), deadline)?;
         if !self.keeps_session {
             let answer = self.provider.command(&call.config, command, deadline);
-            return in_time(deadline, &call.config, answer).await;
+            let success = in_time(deadline, &call.config, answer).await?;
+            return success_of(command, success, &call.config);
         }
         let call = Call { delay: operation::delay(&call.config, command), ..call };
         let done = self.act(call, move |device, settings| {
@@ -291,7 +295,10 @@ impl Held {
                     device
                         .ok_or_else(|| Error::Provider("the device cannot be held any more".into()))
                 };
-                let device = operation::opened(self.config.clone(), open).await?;
+                let mut device = operation::opened(self.config.clone(), open).await?;
+                if self.has_several {
+                    device.expect_several();
+                }
                 Open { device, has_answered: false }
             }
         };
@@ -301,6 +308,7 @@ impl Held {
     /// Closes the device behind the caller's back.
     fn give_up(&mut self) {
         if let Some(open) = self.open.take() {
+            self.has_several |= open.device.has_several();
             self.closing.spawn(operation::close(open.device));
         }
     }

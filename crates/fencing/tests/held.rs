@@ -312,9 +312,14 @@ async fn redfish_server(config: RedfishConfig) -> RedfishServer {
 
 /// Another service at the address of one that is gone.
 async fn redfish_restarted(bmc: RedfishServer, config: RedfishConfig) -> RedfishServer {
-    let address: SocketAddr = bmc.address();
+    let address = bmc.address();
     drop(bmc);
+    redfish_started_at(address, config).await
+}
+
+async fn redfish_started_at(address: SocketAddr, config: RedfishConfig) -> RedfishServer {
     loop {
+        // Whoever was there before is gone as soon as the runtime has come round to it.
         yield_now().await;
         match RedfishServer::start(address, config.clone()).await {
             Err(RedfishStartError::Listen { .. }) => {}
@@ -434,20 +439,29 @@ async fn a_machine_that_was_replaced_is_fenced_as_the_new_one() {
     assert_eq!(count_of(&bmc, "GET /redfish/v1/Systems"), 1, "it was looked for anew");
 }
 
+/// Neither in the session in which there were two, nor after the service was away for a while.
 #[tokio::test]
 async fn the_system_that_is_left_is_not_fenced_in_the_others_place() {
     let fence = native().await;
-    let bmc = redfish_server(service(nodes())).await;
-    let mut held = fence.hold(&insecurely(&fence, &bmc)).unwrap();
-    held.status(Some("Node1"), within(WITHIN)).await.unwrap();
-    let bmc = redfish_restarted(bmc, service(vec![RedfishSystem::new("Node0")])).await;
-    for plug in [Some("Node1"), None] {
-        for _ in 0..2 {
-            off(&mut held, plug).await.unwrap_err();
-            assert_eq!(bmc.power("Node0"), Some(Power::On), "{plug:?}");
+    for is_away in [false, true] {
+        let bmc = redfish_server(service(nodes())).await;
+        let mut held = fence.hold(&insecurely(&fence, &bmc)).unwrap();
+        held.status(Some("Node1"), within(WITHIN)).await.unwrap();
+        let address = bmc.address();
+        drop(bmc);
+        if is_away {
+            held.status(Some("Node1"), within(Duration::from_secs(1))).await.unwrap_err();
         }
+        let left = service(vec![RedfishSystem::new("Node0")]);
+        let bmc = redfish_started_at(address, left).await;
+        for plug in [Some("Node1"), None] {
+            for _ in 0..2 {
+                off(&mut held, plug).await.unwrap_err();
+                assert_eq!(bmc.power("Node0"), Some(Power::On), "{plug:?}");
+            }
+        }
+        off(&mut held, Some("Node0")).await.unwrap();
     }
-    off(&mut held, Some("Node0")).await.unwrap();
 }
 
 #[tokio::test]
@@ -583,6 +597,13 @@ async fn what_has_no_device_is_called_each_time_with_the_plug() {
     assert_eq!(off(&mut held, Some("9")).await.unwrap_err().to_string(), "no such outlet");
     held.close().await;
     off(&mut held, Some("1")).await.unwrap();
+
+    let mut fence = Fence::new();
+    fence.register("mine", Outlets { is_confused: true, ..outlets }).unwrap();
+    fence.load_agents(WITHIN).await;
+    let mut held = fence.hold(&config).unwrap();
+    let error = off(&mut held, Some("1")).await.unwrap_err();
+    assert!(matches!(error, Error::OtherCommand { .. }), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -119,6 +119,18 @@ impl Client {
         }
     }
 
+    /// Whether the service was seen to have several systems. Then the only one that may be left is not meant by whatever
+    /// name.
+    #[must_use]
+    pub fn has_several(&self) -> bool {
+        self.has_several
+    }
+
+    /// Another client has seen the service to have several systems.
+    pub fn expect_several(&mut self) {
+        self.has_several = true;
+    }
+
     fn begin_with_system(&mut self) {
         self.operation = Operation::default();
         self.presses.begin();

@@ -422,7 +422,7 @@ async fn after_a_command_that_was_dropped_the_next_one_waits_and_a_reading_does_
     scene.command(PowerCommand::Off).await.unwrap();
     assert!(begin.elapsed() >= super::SETTLES, "{:?}", begin.elapsed());
     let log = scene.steps().await;
-    assert_eq!(log.iter().filter(|line| line.starts_with('1')).last().unwrap(), "1 close");
+    assert_eq!(log.iter().rfind(|line| line.starts_with('1')).unwrap(), "1 close");
     assert!(log.contains(&"2 status".to_owned()), "{log:?}");
 
     let begin = Instant::now();

@@ -76,6 +76,14 @@ impl Device for System {
         self.client.select(plug);
     }
 
+    fn has_several(&self) -> bool {
+        self.client.has_several()
+    }
+
+    fn expect_several(&mut self) {
+        self.client.expect_several();
+    }
+
     async fn power_state(&mut self, deadline: Instant) -> Result<PowerState, DeviceError> {
         let deadline = deadline.min(Instant::now() + self.reading_limit);
         let state =
