@@ -50,6 +50,8 @@ pub enum EventKind {
     },
     /// A session, or the beginning of one, was dropped after a time without packets.
     SessionExpired,
+    /// The BMC was started anew, and has forgotten its sessions.
+    Restarted,
     /// Get Chassis Status was answered.
     StatusReported(Power),
     /// Chassis Control was answered. What it does comes later, as an event of its own.
@@ -142,6 +144,7 @@ impl fmt::Display for EventKind {
             }
             Self::SessionClosed { user } => write!(f, "session closed: user {user:?}"),
             Self::SessionExpired => f.write_str("session expired"),
+            Self::Restarted => f.write_str("BMC restarted: its sessions are forgotten"),
             Self::StatusReported(power) => write!(f, "status asked for: power is {power}"),
             Self::ChassisControl { control, completion: CompletionCode::OK } => {
                 write!(f, "command {control}: acknowledged")

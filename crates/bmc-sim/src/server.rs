@@ -83,6 +83,12 @@ impl Server {
         self.shared.changed.notify_waiters();
     }
 
+    /// Starts the BMC anew, as [`Bmc::restart`] does.
+    pub fn restart(&self) {
+        self.shared.bmc().restart(Instant::now());
+        self.shared.changed.notify_waiters();
+    }
+
     /// Changes how it misbehaves, from now on.
     pub fn with_faults(&self, change: impl FnOnce(&mut Faults)) {
         change(self.shared.bmc().faults(Instant::now()));

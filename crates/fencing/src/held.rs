@@ -19,6 +19,10 @@ use crate::{
 /// and off for the moment; and a power button that is pressed twice undoes what it did.
 const SETTLES: Duration = Duration::from_secs(5);
 
+/// How long another device is held back for the one before it, which is being closed: a BMC should not see two sessions
+/// of ours. One that answers closes a session within a round trip.
+const CLOSED_BEFORE_ANOTHER: Duration = Duration::from_millis(500);
+
 /// A device that is held between actions, for programs that live long: logged in once, it costs an action no more than
 /// the requests of the action itself. Made by [`Fence::hold`](crate::Fence::hold); connected by the first call, and again
 /// by the next one after anything went wrong.
@@ -34,10 +38,12 @@ const SETTLES: Duration = Duration::from_secs(5);
 /// A future may be dropped at any time. One of a reading ([`Held::status`], [`Held::monitor`], [`Held::list`]) costs no
 /// session, so that a reading may make way for a command; by Redfish it costs the connection. After one of a command the
 /// device is closed, and opened anew by the next call; and as after any command of which nobody knows what becomes, the next
-/// one waits for a few seconds.
+/// one waits for a few seconds. There is no second session while the first is being closed, unless that takes longer than
+/// half a second.
 ///
-/// Sessions are given back by [`Held::close`], which should be the last call. Without it the device forgets them after a
-/// while; [`Fence::finish`](crate::Fence::finish) does not wait for them.
+/// Sessions are given back, and programs that were started have ended, after [`Held::close`], which should be the last
+/// call. Without it the device forgets its sessions after a while; [`Fence::finish`](crate::Fence::finish) does not wait
+/// for them.
 pub struct Held {
     provider: Arc<dyn Provider>,
     config: AgentConfig,
@@ -73,6 +79,9 @@ struct Open {
 impl Held {
     pub(crate) fn new(provider: Arc<dyn Provider>, config: AgentConfig) -> Result<Self, Error> {
         let keeps_session = provider.device(&config)?.is_some();
+        let closing = TaskTracker::new();
+        // It takes tasks all the same, and can be waited for at any time.
+        closing.close();
         Ok(Self {
             provider,
             config,
@@ -81,7 +90,7 @@ impl Held {
             has_several: false,
             stage: Stage::Ended,
             unsettled: None,
-            closing: TaskTracker::new(),
+            closing,
         })
     }
 
@@ -177,7 +186,9 @@ impl Held {
     pub async fn close(&mut self) {
         self.stage = Stage::Ended;
         self.give_up();
-        self.closing.close();
+        if !self.keeps_session {
+            return self.provider.finish(Instant::now() + operation::CLOSING).await;
+        }
         // Each of them ends by then; those that were begun before, sooner.
         let _ = timeout(operation::CLOSING, self.closing.wait()).await;
     }
@@ -236,14 +247,11 @@ impl Held {
         result
     }
 
-    /// After a call that was dropped: a device that answers is kept if it was only being read. Nobody knows what became of
-    /// a command.
+    /// After a call that was dropped: a device is kept if it was only being read, and goes on with a login that had been
+    /// begun. Nobody knows what became of a command.
     fn settle(&mut self) {
-        let has_answered = self.open.as_ref().is_some_and(|open| open.has_answered);
-        match self.stage {
-            Stage::Ended => {}
-            Stage::Reading if has_answered => {}
-            Stage::Reading | Stage::Commanding => self.give_up(),
+        if self.stage == Stage::Commanding {
+            self.give_up();
         }
     }
 
@@ -290,6 +298,7 @@ impl Held {
         let open = match self.open.take() {
             Some(open) => open,
             None => {
+                let _ = timeout(CLOSED_BEFORE_ANOTHER, self.closing.wait()).await;
                 let open = |config: &AgentConfig| {
                     let device = self.provider.device(config)?;
                     device

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fencing::procedure::{FenceError, LastKnown};
 use fencing::providers::{Native, Redhat};
-use fencing::{Agent, Error, Fence};
+use fencing::{Agent, Error, ErrorKind, Fence};
 
 use crate::config::{Config, MapFile};
 use crate::plan::{PlanError, agents_of};
@@ -54,35 +55,97 @@ pub(crate) fn protocol(agent: &str) -> &str {
     }
 }
 
-/// Whether a failure says that the device itself was not reached, as opposed to one machine that did not obey.
-pub(crate) fn is_out_of_reach(error: &Error) -> bool {
-    match error {
-        Error::Procedure { source, .. } => is_silence(source),
-        Error::TimedOut { .. } | Error::BrokenOff | Error::PasswordScript(_) => true,
-        _ => false,
+/// What a failure says of the device itself, as opposed to one machine that did not obey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It was reached.
+    Reached,
+    /// It was not, or cannot be used.
+    OutOfReach,
+    /// It is there, and does not let us in: to ask often may lock the user out.
+    Denied,
+    /// Nothing. A program that fails does not tell whether its device or one machine of it was to blame.
+    Unknown,
+}
+
+impl Verdict {
+    pub(crate) fn of(error: &Error) -> Self {
+        match error {
+            Error::Procedure { source, .. } => Self::of_procedure(source),
+            Error::TimedOut { .. } | Error::BrokenOff | Error::PasswordScript(_) => {
+                Self::OutOfReach
+            }
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The same, where the device itself was asked for and nothing of its machines.
+    pub(crate) fn of_question(error: &Error) -> Self {
+        match Self::of(error) {
+            Self::Unknown => Self::OutOfReach,
+            verdict => verdict,
+        }
+    }
+
+    fn of_procedure(error: &FenceError) -> Self {
+        match error {
+            FenceError::Status(source) | FenceError::List(source) => match source.kind() {
+                ErrorKind::Denied => Self::Denied,
+                ErrorKind::NoSuchPlug | ErrorKind::Unchosen => Self::Reached,
+                // Busy as well: it is asked for as long as there is time, and a BMC that has no session free is of no use.
+                _ => Self::OutOfReach,
+            },
+            FenceError::Command { source, .. }
+            | FenceError::StateUnknown { source, .. }
+            | FenceError::TimedOut { last: LastKnown::Error(source), .. }
+                if source.kind() == ErrorKind::NoAnswer =>
+            {
+                Self::OutOfReach
+            }
+            _ => Self::Reached,
+        }
     }
 }
 
-fn is_silence(error: &fencing::procedure::FenceError) -> bool {
-    use fencing::ErrorKind::{Denied, NoAnswer};
-    use fencing::procedure::{FenceError, LastKnown};
-    let (FenceError::Status(source)
-    | FenceError::List(source)
-    | FenceError::Command { source, .. }
-    | FenceError::StateUnknown { source, .. }
-    | FenceError::TimedOut { last: LastKnown::Error(source), .. }) = error
-    else {
-        return false;
-    };
-    matches!(source.kind(), NoAnswer | Denied)
-}
+#[cfg(test)]
+mod tests {
+    use fencing::{DeviceError, Power};
 
-/// Whether a failure says that the device does not let us in: to ask often may lock the user out.
-pub(crate) fn is_denial(error: &Error) -> bool {
-    use fencing::procedure::FenceError;
-    matches!(
-        error,
-        Error::Procedure { source: FenceError::Status(source) | FenceError::List(source), .. }
-            if source.kind() == fencing::ErrorKind::Denied
-    )
+    use super::*;
+
+    fn verdict(source: FenceError) -> Verdict {
+        Verdict::of(&Error::Procedure { address: "bmc".to_owned(), source })
+    }
+
+    #[test]
+    fn a_device_that_cannot_be_read_is_out_of_reach_and_one_that_does_not_obey_is_not() {
+        use ErrorKind::{Busy, Denied, NoAnswer, NoSuchPlug, Refused, Unchosen};
+        for (kind, expected) in [
+            (NoAnswer, Verdict::OutOfReach),
+            (Busy, Verdict::OutOfReach),
+            (Refused, Verdict::OutOfReach),
+            (Denied, Verdict::Denied),
+            (NoSuchPlug, Verdict::Reached),
+            (Unchosen, Verdict::Reached),
+        ] {
+            let error = || DeviceError::new(kind, "scripted");
+            assert_eq!(verdict(FenceError::Status(error())), expected, "{kind:?}");
+            assert_eq!(verdict(FenceError::List(error())), expected, "{kind:?}");
+            let expected = if kind == NoAnswer { Verdict::OutOfReach } else { Verdict::Reached };
+            let command = "power off";
+            assert_eq!(verdict(FenceError::Command { command, source: error() }), expected);
+            assert_eq!(verdict(FenceError::StateUnknown { command, source: error() }), expected);
+            let (target, refusal, waited) = (Power::Off, None, Duration::ZERO);
+            let last = LastKnown::Error(error());
+            let error = FenceError::TimedOut { target, last, refusal, waited };
+            assert_eq!(verdict(error), expected);
+        }
+    }
+
+    #[test]
+    fn a_program_that_fails_says_nothing_of_its_device_unless_that_was_asked_for() {
+        let error = Error::Provider("the agent failed (exit status: 1)".into());
+        assert_eq!(Verdict::of(&error), Verdict::Unknown);
+        assert_eq!(Verdict::of_question(&error), Verdict::OutOfReach);
+    }
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::instance::{InstanceName, RunDirectory};
 use crate::lines::{Lines, ReadError};
-use crate::protocol::{self, Reply, Request};
+use crate::protocol::{self, LONGEST_ANSWER, Reply, Request};
 
 /// How much longer than a request may take its answer is waited for.
 const GRACE: Duration = Duration::from_secs(3);
@@ -105,7 +105,7 @@ impl Client {
         let stream = UnixStream::connect(&socket).await.map_err(failed)?;
         let pid = stream.peer_cred().ok().and_then(|peer| Pid::from_raw(peer.pid()?));
         let (answers, requests) = stream.into_split();
-        let lines = Lines::of(BufReader::new(answers));
+        let lines = Lines::of(BufReader::new(answers), LONGEST_ANSWER);
         Ok(Self { instance: instance.clone(), pid, lines, requests })
     }
 
@@ -124,7 +124,11 @@ impl Client {
         let begin = Instant::now();
         match timeout_at(deadline, self.requests.write_all(&line)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(reason)) => Err(self.gone(Some(reason))),
+            // It may have said why it hung up.
+            Ok(Err(reason)) => match self.answer(deadline).await {
+                Err(refused @ ClientError::Refused { .. }) => Err(refused),
+                _ => Err(self.gone(Some(reason))),
+            },
             Err(_) => Err(self.timed_out(begin)),
         }
     }

@@ -96,9 +96,13 @@ impl RunDirectory {
 
     /// The file that a controller keeps locked as long as it uses a device.
     pub(crate) fn device_lock(&self, device: &str) -> PathBuf {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
-        let name: String = device.chars().map(|c| if is_plain(c) { c } else { '%' }).collect();
-        self.0.join(format!("device-{name}.lock"))
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+        // Two devices have two names: each lock has its own file.
+        let name = device.bytes().map(|byte| match byte {
+            byte if is_plain(byte) => char::from(byte).to_string(),
+            byte => format!("%{byte:02x}"),
+        });
+        self.0.join(format!("device-{}.lock", name.collect::<String>()))
     }
 
     /// The controllers that have left a socket here, in alphabetical order; whether they still run is another matter.
@@ -146,6 +150,7 @@ mod tests {
     fn a_device_cannot_lead_out_of_the_directory() {
         let run = RunDirectory::new("/run/x");
         let lock = run.device_lock("ipmi ../../etc/passwd");
-        assert_eq!(lock, Path::new("/run/x/device-ipmi%..%..%etc%passwd.lock"));
+        assert_eq!(lock, Path::new("/run/x/device-ipmi%20..%2f..%2fetc%2fpasswd.lock"));
+        assert_ne!(run.device_lock("ipmi ä:623"), run.device_lock("ipmi ö:623"));
     }
 }

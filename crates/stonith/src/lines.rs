@@ -5,13 +5,13 @@ use std::io;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _};
 
-use crate::protocol::{self, LONGEST_LINE, LineError};
+use crate::protocol::{self, LineError};
 
 /// Why no line came.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
-    #[error("a line of more than {LONGEST_LINE} bytes")]
-    TooLong,
+    #[error("a line of more than {0} bytes")]
+    TooLong(usize),
     #[error(transparent)]
     Line(#[from] LineError),
     #[error(transparent)]
@@ -21,12 +21,14 @@ pub(crate) enum ReadError {
 /// Lines of the protocol. A future of [`Lines::next`] may be dropped at any time: what has come is kept.
 pub(crate) struct Lines<R> {
     stream: R,
+    longest: usize,
     begun: Vec<u8>,
 }
 
 impl<R: AsyncBufRead + Unpin> Lines<R> {
-    pub(crate) fn of(stream: R) -> Self {
-        Self { stream, begun: Vec::new() }
+    /// The longest has so many bytes, with its end.
+    pub(crate) fn of(stream: R, longest: usize) -> Self {
+        Self { stream, longest, begun: Vec::new() }
     }
 
     /// What the next line says; `None` at the end. A last line without an end was cut, and says nothing.
@@ -38,8 +40,8 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
             }
             let end = read.iter().position(|byte| *byte == b'\n');
             let taken = end.map_or(read.len(), |end| end + 1);
-            if self.begun.len() + taken > LONGEST_LINE {
-                return Err(ReadError::TooLong);
+            if self.begun.len() + taken > self.longest {
+                return Err(ReadError::TooLong(self.longest));
             }
             self.begun.extend(read.iter().take(taken));
             self.stream.consume(taken);
@@ -66,7 +68,7 @@ mod tests {
     use crate::protocol::Request;
 
     async fn first(text: &[u8]) -> Result<Option<Request>, ReadError> {
-        Lines::of(BufReader::with_capacity(7, text)).next().await
+        Lines::of(BufReader::with_capacity(7, text), 100).next().await
     }
 
     #[tokio::test]
@@ -80,7 +82,6 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_without_end_is_not_kept_for_ever() {
-        let long = vec![b' '; LONGEST_LINE + 1];
-        assert!(matches!(first(&long).await, Err(ReadError::TooLong)));
+        assert!(matches!(first(&[b' '; 101]).await, Err(ReadError::TooLong(100))));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use fencing::{Action, Agent, AgentConfig, ConfigError, Error, Fence, Plug, Value};
@@ -55,9 +56,12 @@ pub(crate) enum PlanError {
     /// More than one source of targets was given.
     #[error("targets come from one source: hostlist, mapfile, or targets")]
     SeveralSources,
-    /// There is nothing to fence.
-    #[error("hostlist names no node")]
-    NoTargets,
+    /// There is nothing to fence. A file that is empty is about to be written, most likely.
+    #[error("{list} names no node")]
+    NoTargets {
+        /// Where nothing is.
+        list: &'static str,
+    },
     /// There are no targets, and the device cannot be asked for them.
     #[error("{agent} cannot list machines: name them by hostlist or mapfile")]
     CannotList {
@@ -133,6 +137,9 @@ impl Plan {
             (None, None, None) => builder.add_asked()?,
             (Some(list), None, None) => builder.add_list(list)?,
             (None, Some(own), None) => builder.add_all(&Parameters::default(), own)?,
+            (None, None, Some(file)) if file.targets.is_empty() => {
+                return Err(PlanError::NoTargets { list: "the file of targets" });
+            }
             (None, None, Some(file)) => builder.add_all(&file.parameters, &file.targets)?,
             _ => return Err(PlanError::SeveralSources),
         }
@@ -174,7 +181,7 @@ impl Builder<'_> {
         let is_separator = |c: char| c.is_whitespace() || c == ',' || c == ';';
         let words: Vec<_> = list.split(is_separator).filter(|word| !word.is_empty()).collect();
         if words.is_empty() {
-            return Err(PlanError::NoTargets);
+            return Err(PlanError::NoTargets { list: "hostlist" });
         }
         let agent = self.agent(&self.config.agent)?;
         let has_address = self.has_address(&agent);
@@ -429,8 +436,14 @@ fn name_of(config: &AgentConfig) -> String {
 }
 
 fn address(config: &AgentConfig) -> Option<String> {
-    let host = config.text("ip")?.to_ascii_lowercase().escape_debug().to_string();
-    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    let host = config.text("ip")?;
+    let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
+    // An address may be written in many ways, a name in capitals.
+    let host = match literal.parse::<IpAddr>() {
+        Ok(IpAddr::V6(address)) => format!("[{address}]"),
+        Ok(IpAddr::V4(address)) => address.to_string(),
+        Err(_) => host.to_ascii_lowercase().escape_debug().to_string(),
+    };
     Some(match config.integer("ipport") {
         Some(port) => format!("{host}:{port}"),
         None => host,

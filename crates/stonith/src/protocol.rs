@@ -3,6 +3,9 @@
 //! A request is one line. Its answer is one line or, of [`Request::Fence`], one for each node, as soon as it is known, and
 //! a last one. Each line names the version of this protocol; one of another version is refused, never guessed at.
 //! What a line may be long, and how fast they may come, is bounded ([`LONGEST_LINE`], [`REQUESTS_A_SECOND`]).
+//!
+//! Whoever closes the connection, or his side of it, does not wait for the answer any more: what was not begun by then is
+//! not done.
 
 use std::time::Duration;
 
@@ -11,8 +14,10 @@ use serde::{Deserialize, Serialize};
 
 /// The version of this protocol.
 pub const VERSION: u32 = 1;
-/// The longest line, in bytes, with its end.
+/// The longest line of a request, in bytes, with its end.
 pub const LONGEST_LINE: usize = 256 * 1024;
+/// The longest line of an answer: it may tell of thousands of devices, and why each of them does not answer.
+pub const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 /// How many nodes one request may name.
 pub const MOST_NODES: usize = 4096;
 /// How many connections a controller serves at a time.

@@ -10,7 +10,7 @@ use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,8 +18,8 @@ use crate::controller::Controller;
 use crate::keeper::Carried;
 use crate::lines::{Lines, ReadError};
 use crate::protocol::{
-    self, LONGEST_TIME, MOST_CONNECTIONS, MOST_NODES, NodeReply, Outcome, REQUESTS_A_SECOND,
-    Reading, Reply, Request,
+    self, LONGEST_LINE, LONGEST_TIME, MOST_CONNECTIONS, MOST_NODES, NodeReply, Outcome,
+    REQUESTS_A_SECOND, Reading, Reply, Request,
 };
 
 /// How long somebody may be connected and say nothing.
@@ -105,7 +105,7 @@ impl Connection {
             .is_ok_and(|peer| [0, rustix::process::geteuid().as_raw()].contains(&peer.uid()));
         let (requests, answers) = stream.into_split();
         Self {
-            lines: Lines::of(BufReader::new(requests)),
+            lines: Lines::of(BufReader::new(requests), LONGEST_LINE),
             answers: Answers { stream: answers, is_trusted },
             controller,
             stop,
@@ -147,24 +147,29 @@ impl Connection {
         let controller = Arc::clone(&self.controller);
         let reply = match request {
             Request::Status { probe, watch, within_ms } => {
-                Reply::Status(controller.status(probe, watch, deadline(within_ms)).await)
+                let status = controller.status(probe, watch, deadline(within_ms));
+                Reply::Status(self.unless_gone(status).await?)
             }
             Request::AwaitDevice { within_ms } => {
-                Reply::Status(controller.await_device(deadline(within_ms)).await)
+                let status = controller.await_device(deadline(within_ms));
+                Reply::Status(self.unless_gone(status).await?)
             }
             Request::Targets { states, within_ms } => {
-                Reply::Targets(controller.targets(states, deadline(within_ms)).await)
+                let targets = controller.targets(states, deadline(within_ms));
+                Reply::Targets(self.unless_gone(targets).await?)
             }
             Request::Power { node, within_ms } => {
-                let outcome = match controller.power(&node, deadline(within_ms)).await {
+                let power = controller.power(&node, deadline(within_ms));
+                let outcome = match self.unless_gone(power).await? {
                     Ok(state) => Outcome::Success(Reading { state: state.into() }),
                     Err(reason) => Outcome::Failed { reason },
                 };
                 Reply::Power { node, outcome }
             }
             Request::Reload { within_ms } => {
-                controller.reload().await;
-                Reply::Targets(controller.targets(false, deadline(within_ms)).await)
+                let deadline = deadline(within_ms);
+                let _ = self.unless_gone(timeout_at(deadline, controller.reload())).await?;
+                Reply::Targets(self.unless_gone(controller.targets(false, deadline)).await?)
             }
             Request::Fence { nodes, .. } if nodes.is_empty() || nodes.len() > MOST_NODES => {
                 let reason = format!("{} nodes: 1 to {MOST_NODES} can be asked for", nodes.len());
@@ -182,6 +187,15 @@ impl Connection {
             }
         };
         self.answers.say(reply).await
+    }
+
+    /// What comes of it, as long as somebody waits for that.
+    async fn unless_gone<T>(&mut self, work: impl Future<Output = T>) -> Result<T, NotListening> {
+        tokio::select! {
+            biased;
+            result = work => Ok(result),
+            () = self.lines.end() => Err(NotListening),
+        }
     }
 
     /// Tells of each machine as soon as it is known. Where whoever asked goes away, what was begun comes to its end, and

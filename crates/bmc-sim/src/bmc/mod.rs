@@ -130,6 +130,15 @@ impl Bmc {
         self.system.events.extend(event);
     }
 
+    /// Starts it anew, as its own firmware does after an update or a hang: it forgets its sessions. Its machine goes on.
+    pub fn restart(&mut self, now: Instant) {
+        self.advance(now);
+        self.sessions.clear();
+        self.challenges.clear();
+        self.held = None;
+        self.system.log(now, EventKind::Restarted);
+    }
+
     /// How it misbehaves from now on. What was acknowledged before still happens as it was to.
     pub fn faults(&mut self, now: Instant) -> &mut Faults {
         self.advance(now);

@@ -4,14 +4,16 @@ mod discovered;
 mod stamp;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use fencing::{Fence, PowerCommand, PowerState};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::agents;
 use crate::config::{Config, MapFile};
@@ -25,6 +27,8 @@ use stamp::Stamp;
 const PROBES_AT_A_TIME: usize = 64;
 /// How often it is looked whether the file of targets has changed, besides whenever somebody asks for something.
 const LOOK_AT_FILE: Duration = Duration::from_secs(2);
+/// How long somebody who asks for something waits for the targets to be read anew; those of before are taken then.
+const READING_ANEW: Duration = Duration::from_secs(1);
 
 /// A controller: it holds devices, and knows which machine is behind which.
 #[derive(Debug)]
@@ -36,6 +40,9 @@ pub(crate) struct Controller {
     reloading: tokio::sync::Mutex<()>,
     probes: Arc<Semaphore>,
     news: Arc<watch::Sender<()>>,
+    stop: CancellationToken,
+    /// Devices that are being given back.
+    leaving: TaskTracker,
 }
 
 #[derive(Debug, Default)]
@@ -48,17 +55,25 @@ struct State {
     trouble: Option<String>,
     /// Of the file of targets, when it was read last.
     stamp: Option<Stamp>,
-    /// By resource. Kept as long as anything uses them: the kernel gives a lock back with the first descriptor of its file
-    /// that is closed, whichever that is.
-    locks: BTreeMap<String, Weak<Lock>>,
+    /// By resource.
+    claims: BTreeMap<String, Claim>,
     is_stopped: bool,
+}
+
+/// What is known of a resource that this controller uses.
+#[derive(Debug)]
+struct Claim {
+    /// Kept as long as anything uses it: the kernel gives a lock back with the first descriptor of its file that is closed,
+    /// whichever that is.
+    lock: Weak<Lock>,
+    /// The end of the last keeper that uses it.
+    ended: CancellationToken,
 }
 
 #[derive(Clone, Debug)]
 struct HeldDevice {
     keeper: Arc<Keeper>,
     name: String,
-    resource: String,
     is_asked_for_targets: bool,
     _lock: Arc<Lock>,
 }
@@ -89,6 +104,8 @@ impl Controller {
             reloading: tokio::sync::Mutex::default(),
             probes: Arc::new(Semaphore::new(PROBES_AT_A_TIME)),
             news: Arc::new(watch::Sender::new(())),
+            stop: CancellationToken::new(),
+            leaving: TaskTracker::new(),
             config,
         };
         controller.load().await?;
@@ -106,29 +123,60 @@ impl Controller {
         }
     }
 
-    /// Reads the file of targets anew if it has changed.
-    pub(crate) async fn refresh(&self) {
-        let Some(path) = &self.config.mapfile else { return };
-        if self.state().stamp == Stamp::of(path) {
-            return;
+    /// Reads the file of targets anew if it has changed. What is dropped half way is done by the next call.
+    async fn refresh(&self) {
+        if self.has_news() {
+            let _turn = self.reloading.lock().await;
+            // Somebody else may have done it meanwhile.
+            if self.has_news() {
+                self.load_or_keep().await;
+            }
         }
-        self.reload().await;
     }
 
-    /// Reads the targets anew. Where that fails, those of before are kept.
+    /// The same, for somebody who wants something else.
+    async fn refresh_soon(&self) {
+        let _ = timeout(READING_ANEW, self.refresh()).await;
+    }
+
+    fn has_news(&self) -> bool {
+        let path = self.config.mapfile.as_ref();
+        path.is_some_and(|path| self.state().stamp != Stamp::of(path))
+    }
+
+    /// Reads the targets anew, and asks all devices again that do not answer. Where it fails, the targets of before are
+    /// kept.
     pub(crate) async fn reload(&self) {
-        let result = self.load().await;
-        if let Err(error) = &result {
-            log::error!("the targets are kept as they were: {error}");
+        let _turn = self.reloading.lock().await;
+        self.load_or_keep().await;
+        for device in self.state().devices.values() {
+            device.keeper.wake();
         }
-        self.state().trouble = result.err().map(|error| error.to_string());
+    }
+
+    async fn load_or_keep(&self) {
+        let result = self.load().await;
+        let trouble = result.err().map(|error| error.to_string());
+        let mut state = self.state();
+        if let Some(trouble) = trouble.as_ref().filter(|new| state.trouble.as_ref() != Some(*new)) {
+            log::error!("the targets are kept as they were: {trouble}");
+        }
+        state.trouble = trouble;
     }
 
     async fn load(&self) -> Result<(), SetUpError> {
-        let _turn = self.reloading.lock().await;
         let path = self.config.mapfile.as_deref();
         // Before it is read: a change that comes in between is seen the next time.
-        self.state().stamp = path.and_then(Stamp::of);
+        let stamp = path.and_then(Stamp::of);
+        let result = self.take_from(path).await;
+        // The other controller may end at any time.
+        let is_to_be_read_again = matches!(result, Err(SetUpError::Locked { .. }))
+            || stamp.is_some_and(|stamp| stamp.is_fresh());
+        self.state().stamp = stamp.filter(|_| !is_to_be_read_again);
+        result
+    }
+
+    async fn take_from(&self, path: Option<&Path>) -> Result<(), SetUpError> {
         let file = path.map(MapFile::read).transpose().map_err(PlanError::from)?;
         let fence = agents::load(&self.config, file.as_ref()).await?;
         let plan = Plan::of(&self.config, file.as_ref(), &fence)?;
@@ -146,10 +194,10 @@ impl Controller {
             if state.devices.contains_key(&key) {
                 continue;
             }
-            let lock = self.lock(&mut state, &planned)?;
+            let claimed = self.claim(&state, &planned)?;
             let held = fence.hold(&planned.config);
             let failed = |reason| SetUpError::Device { device: planned.name.clone(), reason };
-            new.push((held.map_err(failed)?, lock, key, planned));
+            new.push((held.map_err(failed)?, claimed, key, planned));
         }
         let is_asked = |device: &HeldDevice| device.is_asked_for_targets;
         let listed = new.iter().any(|(.., planned)| planned.is_asked_for_targets)
@@ -160,50 +208,55 @@ impl Controller {
         let (staying, leaving): (BTreeMap<_, _>, BTreeMap<_, _>) =
             std::mem::take(&mut state.devices).into_iter().partition(|(k, d)| is_kept(k, d));
         state.devices = staying;
-        for device in leaving.values() {
-            device.keeper.stop();
+        for device in leaving.into_values() {
+            self.give_back(device);
         }
-        for (held, lock, key, planned) in new {
+        for (held, (lock, after), key, planned) in new {
             let plugs = plugs_of(&plan.targets, &key);
-            let before = leaving.values().find(|device| device.resource == planned.resource);
-            let after = before.map(|device| device.keeper.ended());
-            let keeper = Keeper::start(held, self.settings(&planned, plugs, after));
+            let keeper = Arc::new(Keeper::start(held, self.settings(&planned, plugs, after)));
             let PlannedDevice { name, resource, is_asked_for_targets, .. } = planned;
-            let keeper = Arc::new(keeper);
-            let device = HeldDevice { keeper, name, resource, is_asked_for_targets, _lock: lock };
+            let claim = Claim { lock: Arc::downgrade(&lock), ended: keeper.ended() };
+            state.claims.insert(resource, claim);
+            let device = HeldDevice { keeper, name, is_asked_for_targets, _lock: lock };
             state.devices.insert(key, device);
         }
         if !listed {
             state.set_targets(plan.targets);
         }
-        keep_locks_until_the_end(leaving);
-        state.locks.retain(|_, lock| lock.strong_count() > 0);
+        state.claims.retain(|_, claim| claim.lock.strong_count() > 0);
         Ok(())
     }
 
-    fn lock(&self, state: &mut State, planned: &PlannedDevice) -> Result<Arc<Lock>, SetUpError> {
-        let known = state.locks.get(&planned.resource).and_then(Weak::upgrade);
-        if let Some(lock) = known {
-            return Ok(lock);
+    /// The lock of a device, and the end of the keeper that uses it now, if one does.
+    fn claim(
+        &self,
+        state: &State,
+        planned: &PlannedDevice,
+    ) -> Result<(Arc<Lock>, CancellationToken), SetUpError> {
+        if let Some(claim) = state.claims.get(&planned.resource)
+            && let Some(lock) = claim.lock.upgrade()
+        {
+            return Ok((lock, claim.ended.clone()));
         }
         let path = self.config.run_directory.device_lock(&planned.resource);
         let failed = |reason| SetUpError::Locked { device: planned.name.clone(), reason };
-        let lock = Arc::new(Lock::take(&path).map_err(failed)?);
-        state.locks.insert(planned.resource.clone(), Arc::downgrade(&lock));
-        Ok(lock)
+        let nobody = CancellationToken::new();
+        nobody.cancel();
+        Ok((Arc::new(Lock::take(&path).map_err(failed)?), nobody))
+    }
+
+    /// A device that is given back is not for others before that is done.
+    fn give_back(&self, device: HeldDevice) {
+        device.keeper.retire();
+        self.leaving.spawn(async move { device.keeper.ended().cancelled().await });
     }
 
     fn settings(
         &self,
         planned: &PlannedDevice,
         plugs: Vec<String>,
-        after: Option<CancellationToken>,
+        after: CancellationToken,
     ) -> Settings {
-        let at_once = || {
-            let token = CancellationToken::new();
-            token.cancel();
-            token
-        };
         Settings {
             name: planned.name.clone(),
             keepalive: self.config.keepalive,
@@ -211,7 +264,8 @@ impl Controller {
             plugs,
             probes: Arc::clone(&self.probes),
             news: Arc::clone(&self.news),
-            after: after.unwrap_or_else(at_once),
+            after,
+            stop: self.stop.clone(),
         }
     }
 
@@ -233,7 +287,7 @@ impl Controller {
 
     /// How it is; where `probe` is set, its devices are asked first.
     pub(crate) async fn status(&self, probe: bool, watch: bool, deadline: Instant) -> Status {
-        self.refresh().await;
+        self.refresh_soon().await;
         if probe {
             self.probe(deadline).await;
         }
@@ -282,9 +336,8 @@ impl Controller {
 
     fn is_decided(&self) -> bool {
         let reaches = self.reaches();
-        let is_reachable = |reach: &Reach| matches!(reach, Reach::Reachable { .. });
         let is_denied = |reach: &Reach| matches!(reach, Reach::Unreachable { is_denied: true, .. });
-        reaches.iter().any(is_reachable) || reaches.iter().all(is_denied)
+        reaches.iter().any(Reach::is_reachable) || reaches.iter().all(is_denied)
     }
 
     fn reaches(&self) -> Vec<Reach> {
@@ -293,7 +346,7 @@ impl Controller {
 
     /// The machines that it can fence.
     pub(crate) async fn targets(&self, with_states: bool, deadline: Instant) -> Targets {
-        self.refresh().await;
+        self.refresh_soon().await;
         self.take_listed();
         let (generation, trouble, mut targets) = self.state().targets();
         if with_states {
@@ -315,7 +368,7 @@ impl Controller {
 
     /// The power state of a machine.
     pub(crate) async fn power(&self, node: &str, deadline: Instant) -> Result<PowerState, String> {
-        self.refresh().await;
+        self.refresh_soon().await;
         let (keeper, plug) = self.find(node)?;
         keeper.status(plug, deadline).await.map_err(|failure| failure.to_string())
     }
@@ -329,30 +382,31 @@ impl Controller {
         deadline: Instant,
         told: mpsc::Sender<(String, Result<Carried, String>)>,
     ) -> bool {
-        self.refresh().await;
+        self.refresh_soon().await;
         let mut fencing = JoinSet::new();
         for node in nodes {
             let found = self.find(&node);
             fencing.spawn(async move {
-                let result = match found {
-                    Ok((keeper, plug)) => Some(keeper.command(plug, command, deadline).await),
-                    Err(_) => None,
-                };
-                (node, result)
+                let Ok((keeper, plug)) = found else { return (node, None) };
+                let result = keeper.command(plug, command, deadline).await;
+                // Where the failure does not say, what is known besides does.
+                let is_reached = result.as_ref().map_or_else(Failure::is_reached, |_| Some(true));
+                let is_reached = is_reached.unwrap_or_else(|| keeper.reach().is_reachable());
+                (node, Some((result, is_reached)))
             });
         }
         let mut reached = None;
         while let Some(Ok((node, result))) = fencing.join_next().await {
-            if let Some(result) = &result {
-                let is_reached = result.as_ref().map_or_else(Failure::is_reached, |_| true);
-                reached = Some(reached.unwrap_or(false) || is_reached);
-            }
-            let unknown = || Err(format!("{NO_TARGET} '{}'", node.escape_debug()));
-            let result = result.map_or_else(unknown, |r| r.map_err(|failure| failure.to_string()));
+            let result = match result {
+                Some((result, is_reached)) => {
+                    reached = Some(reached.unwrap_or(false) || is_reached);
+                    result.map_err(|failure| failure.to_string())
+                }
+                None => Err(format!("{NO_TARGET} '{}'", node.escape_debug())),
+            };
             let _ = told.send((node, result)).await;
         }
-        let is_reachable = |reach: &Reach| matches!(reach, Reach::Reachable { .. });
-        reached.unwrap_or_else(|| self.reaches().iter().any(is_reachable))
+        reached.unwrap_or_else(|| self.reaches().iter().any(Reach::is_reachable))
     }
 
     fn find(&self, node: &str) -> Result<(Arc<Keeper>, Option<String>), String> {
@@ -372,12 +426,18 @@ impl Controller {
             state.is_stopped = true;
             std::mem::take(&mut state.devices)
         };
-        for device in devices.values() {
-            device.keeper.stop();
+        self.stop.cancel();
+        for (_, device) in devices {
+            self.give_back(device);
         }
-        for device in devices.values() {
-            device.keeper.ended().cancelled().await;
-        }
+        self.leaving.close();
+        self.leaving.wait().await;
+    }
+
+    /// How many of its devices answer, and how many there are, as far as is known.
+    pub(crate) fn count_reachable(&self) -> (usize, usize) {
+        let reaches = self.reaches();
+        (reaches.iter().filter(|reach| reach.is_reachable()).count(), reaches.len())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -386,13 +446,6 @@ impl Controller {
 }
 
 const NO_TARGET: &str = "this controller has no target";
-
-/// A device that is given back is not for others before that is done.
-fn keep_locks_until_the_end(leaving: BTreeMap<DeviceKey, HeldDevice>) {
-    for device in leaving.into_values() {
-        tokio::spawn(async move { device.keeper.ended().cancelled().await });
-    }
-}
 
 fn plugs_of(targets: &BTreeMap<String, PlannedTarget>, key: &DeviceKey) -> Vec<String> {
     let behind = targets.values().filter(|target| target.device == *key);

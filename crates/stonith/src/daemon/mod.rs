@@ -65,9 +65,12 @@ async fn hold(config: Config, begun: impl FnOnce()) -> Result<(), DaemonError> {
         error @ LockError::Io { .. } => DaemonError::Lock(error),
     })?;
     let stop = CancellationToken::new();
-    let signals = Signals::new()?;
+    let mut signals = Signals::new()?;
     let instance = config.instance.clone();
-    let controller = Controller::set_up(config).await?;
+    let controller = tokio::select! {
+        controller = Controller::set_up(config) => controller?,
+        () = signals.ends.any() => return Ok(()),
+    };
     let socket = directory.socket(&instance);
     let listener = match listen(&socket) {
         Ok(listener) => listener,
@@ -94,7 +97,8 @@ async fn hold(config: Config, begun: impl FnOnce()) -> Result<(), DaemonError> {
     service::tell_of_the_end();
     // So that nobody connects who would not be answered.
     let _ = std::fs::remove_file(&socket);
-    tokio::join!(controller.stop(), answering.finish());
+    controller.stop().await;
+    answering.finish().await;
     log::info!("controller {instance}: stopped");
     drop(lock);
     Ok(())
@@ -132,35 +136,51 @@ fn raise_descriptor_limit() {
 }
 
 struct Signals {
+    ends: Ends,
+    hangup: tokio::signal::unix::Signal,
+}
+
+/// Those that end.
+struct Ends {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
 }
 
 impl Signals {
     fn new() -> Result<Self, DaemonError> {
         let on =
             |kind| signal(kind).map_err(|reason| DaemonError::System { what: "signals", reason });
-        Ok(Self {
+        let ends = Ends {
             terminate: on(SignalKind::terminate())?,
             interrupt: on(SignalKind::interrupt())?,
-            hangup: on(SignalKind::hangup())?,
-        })
+        };
+        Ok(Self { ends, hangup: on(SignalKind::hangup())? })
     }
 
     /// SIGHUP reads the targets anew, the others end.
-    async fn obey(mut self, controller: &Controller, stop: &CancellationToken) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => log::info!("SIGTERM"),
-                _ = self.interrupt.recv() => log::info!("SIGINT"),
-                _ = self.hangup.recv() => {
-                    controller.reload().await;
-                    continue;
-                }
+    async fn obey(self, controller: &Controller, stop: &CancellationToken) {
+        let Self { mut ends, mut hangup } = self;
+        let reloading = async {
+            while hangup.recv().await.is_some() {
+                log::info!("SIGHUP");
+                controller.reload().await;
             }
-            stop.cancel();
-            return std::future::pending().await;
+            std::future::pending().await
+        };
+        // To read the targets may take a while, in which an end is heard of all the same.
+        tokio::select! {
+            () = ends.any() => stop.cancel(),
+            () = reloading => {}
+        }
+        std::future::pending().await
+    }
+}
+
+impl Ends {
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => log::info!("SIGTERM"),
+            _ = self.interrupt.recv() => log::info!("SIGINT"),
         }
     }
 }

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use fencing::{Error, Held, Port, PowerCommand, PowerState, Success};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::agents::{is_denial, is_out_of_reach};
+use crate::agents::Verdict;
 use crate::config::{KEEP_ALIVE, KEEP_ALIVE_OF_PROGRAMS};
-use queue::{Command, Job, Queue, Reading};
+use queue::{Answer, Asker, Command, Job, Queue, Reading};
 
 /// How many requests may wait for one device.
 const MOST_WAITING: usize = 256;
@@ -31,7 +31,7 @@ pub(crate) struct Keeper {
     jobs: mpsc::Sender<Job>,
     reach: watch::Receiver<Reach>,
     ports: watch::Receiver<Option<Vec<Port>>>,
-    stop: CancellationToken,
+    retired: CancellationToken,
     ended: CancellationToken,
 }
 
@@ -52,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) news: Arc<watch::Sender<()>>,
     /// What has to be over first: the end of another keeper of the same device.
     pub(crate) after: CancellationToken,
+    /// The end of the controller.
+    pub(crate) stop: CancellationToken,
 }
 
 /// Whether a device answers.
@@ -70,6 +72,12 @@ pub(crate) enum Reach {
     },
 }
 
+impl Reach {
+    pub(crate) fn is_reachable(&self) -> bool {
+        matches!(self, Self::Reachable { .. })
+    }
+}
+
 /// Why something was not done.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -77,8 +85,8 @@ pub(crate) enum Failure {
     #[error("{reason}")]
     Device {
         reason: Arc<str>,
-        /// Whether the device was reached at all.
-        reached: bool,
+        /// Whether the device was reached at all, if that is known.
+        reached: Option<bool>,
     },
     /// Its turn did not come in time.
     #[error("timed out waiting for earlier commands to the same device; nothing was done")]
@@ -89,20 +97,27 @@ pub(crate) enum Failure {
     /// Too many wait.
     #[error("more than {MOST_WAITING} requests wait for the device; nothing was done")]
     Full,
-    /// The controller ends.
-    #[error("the controller was stopped; {0}")]
-    Stopped(&'static str),
+    /// The controller ends, or has done with this device.
+    #[error("the controller gives the device back; {0}")]
+    GivenBack(&'static str),
 }
 
 impl Failure {
-    /// Whether the device was reached.
-    pub(crate) fn is_reached(&self) -> bool {
-        matches!(self, Self::Device { reached: true, .. })
+    /// Whether the device was reached, if that is known.
+    pub(crate) fn is_reached(&self) -> Option<bool> {
+        match self {
+            Self::Device { reached, .. } => *reached,
+            _ => None,
+        }
     }
 
     fn of(error: &Error) -> Self {
-        let reason = error.to_string().into();
-        Self::Device { reason, reached: !is_out_of_reach(error) }
+        let reached = match Verdict::of(error) {
+            Verdict::Reached => Some(true),
+            Verdict::OutOfReach | Verdict::Denied => Some(false),
+            Verdict::Unknown => None,
+        };
+        Self::Device { reason: error.to_string().into(), reached }
     }
 }
 
@@ -126,7 +141,8 @@ impl Keeper {
         let (jobs, inbox) = mpsc::channel(MOST_WAITING);
         let (reach, seen_reach) = watch::channel(Reach::Unknown);
         let (ports, seen_ports) = watch::channel(None);
-        let stop = CancellationToken::new();
+        // Of whatever ends the controller, it hears as well.
+        let retired = settings.stop.child_token();
         let keeping = Keeping {
             keepalive: settings.keepalive.unwrap_or(if held.keeps_session() {
                 KEEP_ALIVE
@@ -139,8 +155,9 @@ impl Keeper {
             queue: Queue::default(),
             reach,
             ports,
-            stop: stop.clone(),
+            retired: retired.clone(),
             pause: Pause::default(),
+            next_probe: Instant::now(),
             turn: 0,
         };
         let ended = CancellationToken::new();
@@ -149,7 +166,7 @@ impl Keeper {
             keeping.run().await;
             drop(guard);
         });
-        Self { jobs, reach: seen_reach, ports: seen_ports, stop, ended }
+        Self { jobs, reach: seen_reach, ports: seen_ports, retired, ended }
     }
 
     /// Switches a machine. Who asks for the same before it is begun shares it.
@@ -159,10 +176,9 @@ impl Keeper {
         command: PowerCommand,
         deadline: Instant,
     ) -> Result<Carried, Failure> {
-        let (reply, answer) = oneshot::channel();
-        let job = Job::Command(Command { plug, command, deadline, replies: vec![reply] });
-        // The keeper, which knows what was seen, answers by the deadline itself.
-        self.ask(job, answer, deadline + LAST_WORDS, "the power state is not known").await
+        let (asker, answer) = Asker::new();
+        let job = Job::Command(Command { plug, command, deadline, askers: vec![asker] });
+        self.ask(job, answer, deadline, "the power state is not known").await
     }
 
     /// Reads a power state.
@@ -171,35 +187,37 @@ impl Keeper {
         plug: Option<String>,
         deadline: Instant,
     ) -> Result<PowerState, Failure> {
-        let (reply, answer) = oneshot::channel();
-        let job = Job::Reading(Reading::Status { plug, deadline, reply });
-        self.ask(job, answer, deadline + LAST_WORDS, "nothing was read").await
+        let (asker, answer) = Asker::new();
+        let job = Job::Reading(Reading::Status { plug, deadline, asker });
+        self.ask(job, answer, deadline, "nothing was read").await
     }
 
     /// Asks the device whether it is there, now.
     pub(crate) async fn probe(&self, deadline: Instant) -> Result<(), Failure> {
-        let (reply, answer) = oneshot::channel();
-        let job = Job::Reading(Reading::Probe { deadline, replies: vec![reply] });
-        self.ask(job, answer, deadline + LAST_WORDS, "nothing was answered").await
+        let (asker, answer) = Asker::new();
+        let job = Job::Reading(Reading::Probe { deadline, askers: vec![asker] });
+        self.ask(job, answer, deadline, "nothing was answered").await
     }
 
     async fn ask<T>(
         &self,
         job: Job,
-        answer: oneshot::Receiver<Result<T, Failure>>,
+        answer: Answer<T>,
         deadline: Instant,
         meaning: &'static str,
     ) -> Result<T, Failure> {
         match self.jobs.try_send(job) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => return Err(Failure::Full),
-            Err(TrySendError::Closed(_)) => return Err(Failure::Stopped("nothing was done")),
+            // The keeper, which knows what was seen, answers by the deadline itself.
+            Ok(()) => answer.by(deadline, LAST_WORDS, meaning).await,
+            Err(TrySendError::Full(_)) => Err(Failure::Full),
+            Err(TrySendError::Closed(_)) => Err(Failure::GivenBack("nothing was done")),
         }
-        match timeout_at(deadline, answer).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(Failure::Stopped(meaning)),
-            Err(_) => Err(Failure::TimedOut(meaning)),
-        }
+    }
+
+    /// Has a device that does not answer, or does not let us in, asked again now: there may be something new.
+    pub(crate) fn wake(&self) {
+        // Where it is busy with other requests it is awake.
+        let _ = self.jobs.try_send(Job::Wake);
     }
 
     /// Whether the device answers, as far as is known.
@@ -212,10 +230,10 @@ impl Keeper {
         self.ports.borrow().clone()
     }
 
-    /// Ends it: it takes nothing more, lets a command that is under way come to its end if that is near, and gives the
-    /// session back.
-    pub(crate) fn stop(&self) {
-        self.stop.cancel();
+    /// Ends it: it carries out the commands that it has taken, and gives the session back. At the end of the controller
+    /// it has less time: what is not begun is refused, and a command that is under way comes to its end if that is near.
+    pub(crate) fn retire(&self) {
+        self.retired.cancel();
     }
 
     /// Tells when it has ended.
@@ -233,41 +251,52 @@ struct Keeping {
     queue: Queue,
     reach: watch::Sender<Reach>,
     ports: watch::Sender<Option<Vec<Port>>>,
-    stop: CancellationToken,
+    retired: CancellationToken,
     pause: Pause,
+    /// When the device is asked next, if nobody wants anything of it before.
+    next_probe: Instant,
     /// Which of its machines is asked for next.
     turn: usize,
 }
 
 impl Keeping {
     async fn run(mut self) {
-        tokio::select! {
-            () = self.settings.after.cancelled() => {}
-            () = self.stop.cancelled() => {}
-        }
-        let mut next_probe = Instant::now();
-        while !self.stop.is_cancelled() {
-            self.take_in();
+        // Also by one that is retired already: who comes after it relies on the end of all before.
+        self.settings.after.cancelled().await;
+        while !self.is_done() {
             if let Some(command) = self.queue.next_command(Instant::now()) {
                 self.serve(command).await;
-                next_probe = self.next_probe();
             } else if let Some(reading) = self.queue.next_reading(Instant::now()) {
                 self.read(reading).await;
-                next_probe = self.next_probe();
             } else {
                 tokio::select! {
                     biased;
-                    () = self.stop.cancelled() => {}
+                    () = self.retired.cancelled() => {}
                     Some(job) = self.inbox.recv() => self.queue.push(job),
-                    () = sleep_until(next_probe) => next_probe = self.keep_alive().await,
+                    () = sleep_until(self.next_probe) => self.keep_alive().await,
                 }
             }
         }
-        self.inbox.close();
-        self.take_in();
-        self.queue.refuse_all(&Failure::Stopped("nothing was done"));
+        self.queue.refuse_all(&Failure::GivenBack("nothing was done"));
         self.held.close().await;
         log::info!("{}: given back", self.settings.name);
+    }
+
+    /// Takes in what was asked for, and tells whether there is nothing to be done any more.
+    fn is_done(&mut self) -> bool {
+        if self.retired.is_cancelled() {
+            self.inbox.close();
+        }
+        self.take_in();
+        if self.queue.take_wake() {
+            self.pause = Pause::default();
+            self.next_probe = Instant::now();
+        }
+        if self.retired.is_cancelled() {
+            self.queue.refuse_readings(&Failure::GivenBack("nothing was read"));
+        }
+        self.settings.stop.is_cancelled()
+            || self.retired.is_cancelled() && !self.queue.has_command()
     }
 
     fn take_in(&mut self) {
@@ -277,10 +306,10 @@ impl Keeping {
     }
 
     async fn serve(&mut self, command: Command) {
-        let Command { plug, command, deadline, replies } = command;
+        let Command { plug, command, deadline, askers } = command;
         let answer = self.command(plug.as_deref(), command, deadline).await;
-        for reply in replies {
-            let _ = reply.send(answer.clone());
+        for asker in askers {
+            asker.tell(answer.clone());
         }
     }
 
@@ -293,7 +322,7 @@ impl Keeping {
     ) -> Result<Carried, Failure> {
         let place = self.place(plug);
         log::info!("{place}: {command}");
-        let stop = self.stop.clone();
+        let stop = self.settings.stop.clone();
         let end = async {
             stop.cancelled().await;
             sleep(LAST_COMMAND).await;
@@ -303,19 +332,23 @@ impl Keeping {
             result = self.held.command(plug, command, deadline) => result,
             () = end => {
                 log::error!("{place}: {command} was broken off, because the controller ends");
-                return Err(Failure::Stopped("the power state is not known"));
+                return Err(Failure::GivenBack("the power state is not known"));
             }
         };
         match &result {
             Ok(success) => log::info!("{place}: {success}"),
             Err(error) => log::error!("{place}: {command} failed: {error}"),
         }
-        self.note(result.as_ref().err());
+        let error = result.as_ref().err();
+        self.note(error.map(|error| (Verdict::of(error), error)));
         result.as_ref().map(Carried::from).map_err(Failure::of)
     }
 
     /// Reads what somebody asked for. A command that comes meanwhile goes first.
     async fn read(&mut self, reading: Reading) {
+        if let Some(failure) = self.left_alone() {
+            return reading.refuse(&failure);
+        }
         let asking = match &reading {
             Reading::Status { plug, deadline, .. } => Asking::Status(plug.clone(), *deadline),
             Reading::Probe { deadline, .. } => self.asking_whether_it_is_there(*deadline),
@@ -323,61 +356,72 @@ impl Keeping {
         let Some(read) = self.ask_unless_commanded(asking).await else {
             return self.queue.put_back(reading);
         };
-        self.note(read.as_ref().err());
         let read = read.map_err(|error| Failure::of(&error));
         match (reading, read) {
-            (Reading::Status { reply, .. }, Ok(Read::State(state))) => {
-                let _ = reply.send(Ok(state));
-            }
-            (Reading::Probe { replies, .. }, Ok(read)) => {
-                self.keep_ports(read);
-                replies.into_iter().for_each(|reply| drop(reply.send(Ok(()))));
+            (Reading::Status { asker, .. }, Ok(Read::State(state))) => asker.tell(Ok(state)),
+            (Reading::Probe { askers, .. }, Ok(_)) => {
+                askers.into_iter().for_each(|asker| asker.tell(Ok(())));
             }
             (reading, Err(failure)) => reading.refuse(&failure),
             (Reading::Status { .. }, Ok(_)) => {}
         }
     }
 
-    /// Asks the device when it is due.
-    async fn keep_alive(&mut self) -> Instant {
-        let probes = Arc::clone(&self.settings.probes);
-        let permit = tokio::select! {
-            biased;
-            () = self.stop.cancelled() => return Instant::now(),
-            Some(job) = self.inbox.recv() => {
-                self.queue.push(job);
-                return Instant::now();
+    /// What is told instead of asking a device that does not let us in.
+    fn left_alone(&self) -> Option<Failure> {
+        let wait = self.next_probe.checked_duration_since(Instant::now())?;
+        match &*self.reach.borrow() {
+            Reach::Unreachable { reason, is_denied: true, .. } if self.pause.is_for_denial() => {
+                let seconds = wait.as_secs() + 1;
+                let reason = format!(
+                    "{reason}; so that it does not lock the user out, it is asked again in {seconds} s, or after a reload"
+                );
+                Some(Failure::Device { reason: reason.into(), reached: Some(false) })
             }
+            _ => None,
+        }
+    }
+
+    /// Asks the device when it is due.
+    async fn keep_alive(&mut self) {
+        let probes = Arc::clone(&self.settings.probes);
+        let _permit = tokio::select! {
+            biased;
+            () = self.retired.cancelled() => return,
+            Some(job) = self.inbox.recv() => return self.queue.push(job),
             permit = probes.acquire() => permit,
         };
         let asking = self.asking_whether_it_is_there(Instant::now() + PROBE_TIME);
-        let read = self.ask_unless_commanded(asking).await;
-        drop(permit);
-        let Some(read) = read else { return Instant::now() };
-        self.note(read.as_ref().err());
-        if let Ok(read) = read {
-            self.keep_ports(read);
-        }
-        self.next_probe()
+        self.ask_unless_commanded(asking).await;
     }
 
     /// The answer; or `None` where a command has come, or the end, which the reading makes way for.
     async fn ask_unless_commanded(&mut self, asking: Asking) -> Option<Result<Read, Error>> {
-        let Self { held, inbox, queue, stop, .. } = self;
-        let mut asked = pin!(asking.ask(held));
-        loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return None,
-                Some(job) = inbox.recv() => {
-                    queue.push(job);
-                    if queue.has_command() {
-                        return None;
+        let is_of_machine = matches!(asking, Asking::Status(..));
+        let read = {
+            let Self { held, inbox, queue, retired, .. } = self;
+            let mut asked = pin!(asking.ask(held));
+            loop {
+                tokio::select! {
+                    biased;
+                    () = retired.cancelled() => return None,
+                    Some(job) = inbox.recv() => {
+                        queue.push(job);
+                        if queue.has_command() {
+                            return None;
+                        }
                     }
+                    read = asked.as_mut() => break read,
                 }
-                read = asked.as_mut() => return Some(read),
             }
+        };
+        let verdict = if is_of_machine { Verdict::of } else { Verdict::of_question };
+        self.note(read.as_ref().err().map(|error| (verdict(error), error)));
+        if let Ok(Read::Ports(ports)) = &read {
+            self.ports.send_replace(Some(ports.clone()));
+            self.settings.news.send_replace(());
         }
+        Some(read)
     }
 
     /// The least that keeps a device awake: one reading.
@@ -393,25 +437,30 @@ impl Keeping {
         Asking::Status(plugs.get(self.turn).cloned(), deadline)
     }
 
-    fn keep_ports(&self, read: Read) {
-        let Read::Ports(ports) = read else { return };
-        self.ports.send_replace(Some(ports));
+    /// Notes whether the device answered.
+    fn note(&mut self, failure: Option<(Verdict, &Error)>) {
+        match failure {
+            Some((Verdict::Unknown, _)) => {
+                // The device itself is asked right after what else is to be done.
+                self.next_probe = Instant::now();
+                return;
+            }
+            None | Some((Verdict::Reached, _)) => self.note_answer(),
+            Some((verdict, error)) => self.note_silence(verdict == Verdict::Denied, error),
+        }
+        self.next_probe = Instant::now() + self.pause.length().unwrap_or(self.keepalive);
         self.settings.news.send_replace(());
     }
 
-    /// Notes whether the device answered.
-    fn note(&mut self, error: Option<&Error>) {
-        let name = &self.settings.name;
-        let Some(error) = error.filter(|error| is_out_of_reach(error)) else {
-            if !matches!(*self.reach.borrow(), Reach::Reachable { .. }) {
-                log::info!("{name}: it answers");
-            }
-            self.pause = Pause::default();
-            self.reach.send_replace(Reach::Reachable { at: Instant::now() });
-            self.settings.news.send_replace(());
-            return;
-        };
-        let is_denied = is_denial(error);
+    fn note_answer(&mut self) {
+        if !self.reach.borrow().is_reachable() {
+            log::info!("{}: it answers", self.settings.name);
+        }
+        self.pause = Pause::default();
+        self.reach.send_replace(Reach::Reachable { at: Instant::now() });
+    }
+
+    fn note_silence(&mut self, is_denied: bool, error: &Error) {
         self.pause.note(is_denied);
         let reason: Arc<str> = error.to_string().into();
         let (since, is_known) = match &*self.reach.borrow() {
@@ -419,14 +468,9 @@ impl Keeping {
             _ => (Instant::now(), false),
         };
         if !is_known {
-            log::error!("{name}: it cannot be used: {reason}");
+            log::error!("{}: it cannot be used: {reason}", self.settings.name);
         }
         self.reach.send_replace(Reach::Unreachable { since, reason, is_denied });
-        self.settings.news.send_replace(());
-    }
-
-    fn next_probe(&self) -> Instant {
-        Instant::now() + self.pause.length().unwrap_or(self.keepalive)
     }
 
     fn place(&self, plug: Option<&str>) -> String {
@@ -481,6 +525,10 @@ impl Pause {
     fn note(&mut self, is_denied: bool) {
         let counter = if is_denied { &mut self.denials } else { &mut self.silences };
         *counter = counter.saturating_add(1);
+    }
+
+    fn is_for_denial(&self) -> bool {
+        self.denials > 0
     }
 
     fn length(&self) -> Option<Duration> {

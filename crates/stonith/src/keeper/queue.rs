@@ -1,10 +1,13 @@
 //! What waits for a device: commands in the order in which they came, and before everything else; then readings.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use fencing::{PowerCommand, PowerState};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Carried, Failure};
 
@@ -13,6 +16,72 @@ use super::{Carried, Failure};
 pub(super) enum Job {
     Command(Command),
     Reading(Reading),
+    /// The device is to be asked again, however long it was to be left alone.
+    Wake,
+}
+
+/// Somebody who waits for an answer.
+#[derive(Debug)]
+pub(super) struct Asker<T> {
+    reply: oneshot::Sender<Result<T, Failure>>,
+    has_turn: Arc<AtomicBool>,
+}
+
+/// The answer that somebody waits for.
+#[derive(Debug)]
+pub(super) struct Answer<T> {
+    reply: oneshot::Receiver<Result<T, Failure>>,
+    has_turn: Arc<AtomicBool>,
+}
+
+impl<T> Asker<T> {
+    pub(super) fn new() -> (Self, Answer<T>) {
+        let (sender, receiver) = oneshot::channel();
+        let has_turn = Arc::new(AtomicBool::new(false));
+        let asker = Self { reply: sender, has_turn: Arc::clone(&has_turn) };
+        (asker, Answer { reply: receiver, has_turn })
+    }
+
+    /// To be called before anything is begun for them. Whether they still wait.
+    fn take_turn(&self) -> bool {
+        // Before the look, so that whoever has gone before it was set has seen that it was not.
+        self.has_turn.store(true, Ordering::SeqCst);
+        !self.reply.is_closed()
+    }
+
+    pub(super) fn tell(self, answer: Result<T, Failure>) {
+        let _ = self.reply.send(answer);
+    }
+}
+
+impl<T> Answer<T> {
+    /// The answer, as soon as it is there. Where nothing was begun by the deadline, nothing will be; where something was,
+    /// what was seen is waited for a little longer.
+    pub(super) async fn by(
+        mut self,
+        deadline: Instant,
+        last_words: Duration,
+        meaning: &'static str,
+    ) -> Result<T, Failure> {
+        let answered = timeout_at(deadline, &mut self.reply).await;
+        let answered = match answered {
+            Err(_) if !self.has_turn.load(Ordering::SeqCst) => {
+                self.reply.close();
+                // It may have been begun just now.
+                if !self.has_turn.load(Ordering::SeqCst) {
+                    return Err(Failure::NoTurn);
+                }
+                timeout_at(deadline + last_words, &mut self.reply).await
+            }
+            Err(_) => timeout_at(deadline + last_words, &mut self.reply).await,
+            answered => answered,
+        };
+        match answered {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(Failure::GivenBack(meaning)),
+            Err(_) => Err(Failure::TimedOut(meaning)),
+        }
+    }
 }
 
 /// A machine to be switched.
@@ -21,26 +90,23 @@ pub(super) struct Command {
     pub(super) plug: Option<String>,
     pub(super) command: PowerCommand,
     pub(super) deadline: Instant,
-    pub(super) replies: Vec<oneshot::Sender<Result<Carried, Failure>>>,
+    pub(super) askers: Vec<Asker<Carried>>,
 }
 
 /// Something to be read.
 #[derive(Debug)]
 pub(super) enum Reading {
     /// The power state of a machine.
-    Status {
-        plug: Option<String>,
-        deadline: Instant,
-        reply: oneshot::Sender<Result<PowerState, Failure>>,
-    },
+    Status { plug: Option<String>, deadline: Instant, asker: Asker<PowerState> },
     /// Whether the device is there.
-    Probe { deadline: Instant, replies: Vec<oneshot::Sender<Result<(), Failure>>> },
+    Probe { deadline: Instant, askers: Vec<Asker<()>> },
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     commands: VecDeque<Command>,
     readings: VecDeque<Reading>,
+    has_wake: bool,
 }
 
 impl Queue {
@@ -48,7 +114,13 @@ impl Queue {
         match job {
             Job::Command(command) => self.commands.push_back(command),
             Job::Reading(reading) => self.readings.push_back(reading),
+            Job::Wake => self.has_wake = true,
         }
+    }
+
+    /// Whether the device is to be asked again; once.
+    pub(super) fn take_wake(&mut self) -> bool {
+        std::mem::take(&mut self.has_wake)
     }
 
     /// Puts a reading that made way for a command back to its place.
@@ -68,22 +140,25 @@ impl Queue {
     pub(super) fn next_command(&mut self, now: Instant) -> Option<Command> {
         let mut next = loop {
             let mut command = self.commands.pop_front()?;
-            command.replies.retain(|reply| !reply.is_closed());
-            if command.replies.is_empty() {
+            command.askers.retain(Asker::take_turn);
+            if command.askers.is_empty() {
                 continue;
             }
             if command.deadline > now {
                 break command;
             }
-            refuse(command.replies, &Failure::NoTurn);
+            refuse(command.askers, &Failure::NoTurn);
         };
         let mut others = VecDeque::new();
         let mut is_same = true;
         for mut other in self.commands.drain(..) {
             is_same &= other.plug != next.plug || other.command == next.command;
             if is_same && other.plug == next.plug {
-                next.deadline = next.deadline.max(other.deadline);
-                next.replies.append(&mut other.replies);
+                other.askers.retain(Asker::take_turn);
+                if !other.askers.is_empty() {
+                    next.deadline = next.deadline.max(other.deadline);
+                    next.askers.append(&mut other.askers);
+                }
             } else {
                 others.push_back(other);
             }
@@ -96,12 +171,12 @@ impl Queue {
     pub(super) fn next_reading(&mut self, now: Instant) -> Option<Reading> {
         loop {
             match self.readings.pop_front()? {
-                Reading::Status { reply, .. } if reply.is_closed() => {}
-                Reading::Status { deadline, reply, .. } if deadline <= now => {
-                    let _ = reply.send(Err(Failure::NoTurn));
+                Reading::Status { asker, .. } if !asker.take_turn() => {}
+                Reading::Status { deadline, asker, .. } if deadline <= now => {
+                    asker.tell(Err(Failure::NoTurn));
                 }
-                Reading::Probe { deadline, replies } => {
-                    if let Some(probe) = self.merged(deadline, replies, now) {
+                Reading::Probe { deadline, askers } => {
+                    if let Some(probe) = self.merged(deadline, askers, now) {
                         return Some(probe);
                     }
                 }
@@ -113,33 +188,38 @@ impl Queue {
     fn merged(
         &mut self,
         mut latest: Instant,
-        mut all: Vec<oneshot::Sender<Result<(), Failure>>>,
+        mut all: Vec<Asker<()>>,
         now: Instant,
     ) -> Option<Reading> {
         let mut others = VecDeque::new();
         for reading in self.readings.drain(..) {
             match reading {
-                Reading::Probe { deadline, replies } => {
+                Reading::Probe { deadline, askers } => {
                     latest = latest.max(deadline);
-                    all.extend(replies);
+                    all.extend(askers);
                 }
                 status => others.push_back(status),
             }
         }
         self.readings = others;
-        all.retain(|reply| !reply.is_closed());
+        all.retain(Asker::take_turn);
         if latest <= now {
             refuse(all, &Failure::NoTurn);
             return None;
         }
-        (!all.is_empty()).then_some(Reading::Probe { deadline: latest, replies: all })
+        (!all.is_empty()).then_some(Reading::Probe { deadline: latest, askers: all })
     }
 
     /// Answers all that wait.
     pub(super) fn refuse_all(&mut self, failure: &Failure) {
         for command in self.commands.drain(..) {
-            refuse(command.replies, failure);
+            refuse(command.askers, failure);
         }
+        self.refuse_readings(failure);
+    }
+
+    /// Answers those that wait for a reading.
+    pub(super) fn refuse_readings(&mut self, failure: &Failure) {
         for reading in self.readings.drain(..) {
             reading.refuse(failure);
         }
@@ -149,36 +229,32 @@ impl Queue {
 impl Reading {
     pub(super) fn refuse(self, failure: &Failure) {
         match self {
-            Self::Status { reply, .. } => refuse(vec![reply], failure),
-            Self::Probe { replies, .. } => refuse(replies, failure),
+            Self::Status { asker, .. } => asker.tell(Err(failure.clone())),
+            Self::Probe { askers, .. } => refuse(askers, failure),
         }
     }
 }
 
-fn refuse<T>(replies: Vec<oneshot::Sender<Result<T, Failure>>>, failure: &Failure) {
-    for reply in replies {
-        let _ = reply.send(Err(failure.clone()));
+fn refuse<T>(askers: Vec<Asker<T>>, failure: &Failure) {
+    for asker in askers {
+        asker.tell(Err(failure.clone()));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
-    type Answer = oneshot::Receiver<Result<Carried, Failure>>;
-
-    fn command(plug: &str, command: PowerCommand, deadline: Instant) -> (Job, Answer) {
-        let (reply, answer) = oneshot::channel();
+    fn command(plug: &str, command: PowerCommand, deadline: Instant) -> (Job, Answer<Carried>) {
+        let (asker, answer) = Asker::new();
         let plug = Some(plug.to_owned());
-        (Job::Command(Command { plug, command, deadline, replies: vec![reply] }), answer)
+        (Job::Command(Command { plug, command, deadline, askers: vec![asker] }), answer)
     }
 
     /// What is done, in order: machine, command, and for how many.
     fn done(queue: &mut Queue, now: Instant) -> Vec<(String, PowerCommand, usize)> {
         let next = std::iter::from_fn(|| queue.next_command(now));
-        next.map(|c| (c.plug.unwrap(), c.command, c.replies.len())).collect()
+        next.map(|c| (c.plug.unwrap(), c.command, c.askers.len())).collect()
     }
 
     #[tokio::test]
@@ -222,7 +298,7 @@ mod tests {
         let (fine, _waits) = command("c", PowerCommand::Off, later);
         [gone, late, fine].into_iter().for_each(|job| queue.push(job));
         assert_eq!(done(&mut queue, now), [("c".to_owned(), PowerCommand::Off, 1)]);
-        assert!(matches!(too_late.try_recv(), Ok(Err(Failure::NoTurn))));
+        assert!(matches!(too_late.reply.try_recv(), Ok(Err(Failure::NoTurn))));
     }
 
     #[tokio::test]
@@ -231,13 +307,35 @@ mod tests {
         let mut queue = Queue::default();
         let mut waiting = Vec::new();
         for seconds in [1, 3, 2] {
-            let (reply, answer) = oneshot::channel();
+            let (asker, answer) = Asker::new();
             waiting.push(answer);
             let deadline = now + Duration::from_secs(seconds);
-            queue.push(Job::Reading(Reading::Probe { deadline, replies: vec![reply] }));
+            queue.push(Job::Reading(Reading::Probe { deadline, askers: vec![asker] }));
         }
-        let Some(Reading::Probe { deadline, replies }) = queue.next_reading(now) else { panic!() };
-        assert_eq!((deadline, replies.len()), (now + Duration::from_secs(3), 3));
+        let Some(Reading::Probe { deadline, askers }) = queue.next_reading(now) else { panic!() };
+        assert_eq!((deadline, askers.len()), (now + Duration::from_secs(3), 3));
         assert!(queue.next_reading(now).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_not_begun_by_its_deadline_is_told_so_and_never_begun() {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        let last_words = Duration::from_secs(2);
+        let mut queue = Queue::default();
+        let (waiting, answer) = command("a", PowerCommand::Off, deadline);
+        queue.push(waiting);
+        let answer = answer.by(deadline, last_words, "not known").await;
+        assert!(matches!(answer, Err(Failure::NoTurn)), "{answer:?}");
+        assert_eq!(Instant::now(), deadline);
+        assert!(queue.next_command(Instant::now()).is_none());
+
+        let deadline = Instant::now() + Duration::from_secs(1);
+        let (begun, answer) = command("a", PowerCommand::Off, deadline);
+        queue.push(begun);
+        let under_way = queue.next_command(Instant::now()).unwrap();
+        let answer = answer.by(deadline, last_words, "not known").await;
+        assert!(matches!(answer, Err(Failure::TimedOut("not known"))), "{answer:?}");
+        assert_eq!(Instant::now(), deadline + last_words);
+        drop(under_way);
     }
 }

@@ -168,3 +168,15 @@ fn an_idle_session_expires_and_any_command_keeps_it() {
     assert!(console.try_ask(&mut bench, &GetDeviceId).is_none());
     assert_eq!(*bench.last_event(), EventKind::SessionExpired);
 }
+
+#[test]
+fn a_bmc_that_was_restarted_has_forgotten_its_sessions_and_its_machine_goes_on() {
+    let mut bench = Bench::new(config());
+    let mut console = bench.administrator();
+    assert_eq!(console.ask(&mut bench, &POWER_DOWN), Ok(()));
+    bench.bmc.restart(bench.now);
+    assert_eq!(*bench.last_event(), EventKind::Restarted);
+    assert!(console.try_ask(&mut bench, &GetDeviceId).is_none());
+    assert_eq!(bench.bmc.power(bench.now), Power::Off);
+    assert!(!bench.administrator().ask(&mut bench, &GetChassisStatus).unwrap().power_on);
+}

@@ -10,7 +10,7 @@ use ipmi_lan::command::{
 };
 use ipmi_lan::session::{Delivery, SessionConfig};
 use ipmi_lan::{AuthenticationType, Client, Error, LoggedIn, NoAnswer, Protection, Quirk, resolve};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::advice::{advice, is_unknown_user, is_wrong_password, kind, name};
 use super::settings::{host, session_config};
@@ -25,6 +25,9 @@ const SESSION_LOST_AFTER: Duration = Duration::from_secs(4);
 /// be off for no more than a second.
 const CYCLE_ACKNOWLEDGED_AFTER: Duration = Duration::from_millis(500);
 
+/// How long the end of a login is waited for that nobody needs any more: a session that is half open could not be given
+/// back.
+const LOGIN_ENDED_AFTER: Duration = Duration::from_millis(500);
 /// How long the GUID, without which fencing goes on, is waited for.
 const GUID_ANSWERED_AFTER: Duration = Duration::from_secs(2);
 
@@ -38,6 +41,7 @@ pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError>
         addresses: Vec::new(),
         guid: None,
         client: None,
+        logging_in: None,
         is_logged_in: false,
     }))
 }
@@ -53,8 +57,9 @@ struct Bmc {
     /// Who answered the first login of this operation, as far as that can be told.
     guid: Option<Option<[u8; 16]>>,
     client: Option<Client>,
-    /// Whether its login was carried through, and it is the BMC that it should be. A call that was dropped may have left
-    /// half a login.
+    /// Where a login is under way. A call that was dropped may have left half of one.
+    logging_in: Option<SocketAddr>,
+    /// Whether the login was carried through, and it is the BMC that it should be.
     is_logged_in: bool,
 }
 
@@ -113,7 +118,11 @@ impl Device for Bmc {
 
     async fn close(&mut self) {
         self.is_logged_in = false;
+        let is_half = self.logging_in.take().is_some();
         if let Some(mut client) = self.client.take() {
+            if is_half {
+                let _ = timeout(LOGIN_ENDED_AFTER, client.login()).await;
+            }
             client.close().await;
         }
     }
@@ -169,13 +178,31 @@ impl Bmc {
     }
 
     async fn logged_in(&mut self, deadline: Instant) -> Result<&mut Client, DeviceError> {
-        if !self.is_logged_in {
+        if !self.is_logged_in && !self.goes_on_with_login().await? {
             self.abandon().await;
             self.login(deadline).await?;
         }
         self.client.as_mut().ok_or_else(|| {
             DeviceError::new(ErrorKind::NoAnswer, "the session with the BMC is lost")
         })
+    }
+
+    /// Ends the login that a call has begun that was dropped: another one would leave a session half open, for which a
+    /// BMC may have no room. Where it fails, or there is none, one has to be begun.
+    async fn goes_on_with_login(&mut self) -> Result<bool, DeviceError> {
+        let (Some(address), Some(client)) = (self.logging_in, &mut self.client) else {
+            return Ok(false);
+        };
+        match client.login().await {
+            Ok(logged_in) => {
+                self.addresses = vec![address];
+                self.keep_to(address, logged_in).await.map(|()| true)
+            }
+            Err(error) => {
+                log::info!("{address}: {error}");
+                Ok(false)
+            }
+        }
     }
 
     /// Logs in at the first address of the host where somebody answers, whatever the answer. The client is kept while
@@ -214,6 +241,7 @@ impl Bmc {
         deadline: Instant,
     ) -> Result<LoggedIn, Error> {
         let client = Client::open(address, self.config.clone(), deadline.into_std()).await?;
+        self.logging_in = Some(address);
         self.client.insert(client).login().await
     }
 
@@ -238,11 +266,13 @@ impl Bmc {
         self.guid = Some(self.guid.flatten().or(guid));
         if is_other {
             self.close().await;
+            self.logging_in = None;
             let reason =
                 "another BMC answers there now: its GUID differs from that of the first login";
             return Err(DeviceError::new(ErrorKind::Denied, reason));
         }
         self.is_logged_in = true;
+        self.logging_in = None;
         self.log_login(address, &logged_in);
         Ok(())
     }
@@ -283,6 +313,7 @@ impl Bmc {
 
     async fn abandon(&mut self) {
         self.is_logged_in = false;
+        self.logging_in = None;
         if let Some(client) = self.client.take() {
             client.abandon().await;
         }
