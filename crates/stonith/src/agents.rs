@@ -1,5 +1,7 @@
 //! The fence agents that a controller can use: those of this project in process, and programs that are installed.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +20,20 @@ const LOADING: Duration = Duration::from_secs(15);
 /// Loads the agents that a configuration and its file of targets name. Those of this project count more than programs of
 /// the same name.
 pub(crate) async fn load(config: &Config, file: Option<&MapFile>) -> Result<Fence, PlanError> {
-    let names = agents_of(config, file);
+    load_named(agents_of(config, file), &config.agent_directories).await
+}
+
+/// What the agent of this name is.
+pub(crate) async fn described(
+    name: &str,
+    directories: &[PathBuf],
+) -> Result<Arc<Agent>, PlanError> {
+    let fence = load_named([name.to_owned()].into(), directories).await?;
+    let missing = || PlanError::NoAgent { name: name.to_owned(), reason: None };
+    loaded(&fence, name).cloned().ok_or_else(missing)
+}
+
+async fn load_named(names: BTreeSet<String>, directories: &[PathBuf]) -> Result<Fence, PlanError> {
     let mut fence = Fence::new();
     let twice = |source| PlanError::Parameter { node: None, source };
     fence.register(NATIVE, Native::new()).map_err(twice)?;
@@ -26,7 +41,7 @@ pub(crate) async fn load(config: &Config, file: Option<&MapFile>) -> Result<Fenc
     let programs: Vec<_> =
         names.into_iter().filter(|name| loaded(&fence, name).is_none()).collect();
     if !programs.is_empty() {
-        let provider = Redhat::in_directories(&config.agent_directories).only(programs.clone());
+        let provider = Redhat::in_directories(directories).only(programs.clone());
         fence.register(PROGRAMS, provider).map_err(twice)?;
         failures = fence.load_agents(LOADING).await;
     }

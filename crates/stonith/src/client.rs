@@ -15,7 +15,7 @@ use crate::lines::{Lines, ReadError};
 use crate::protocol::{self, LONGEST_ANSWER, Reply, Request};
 
 /// How much longer than a request may take its answer is waited for.
-const GRACE: Duration = Duration::from_secs(3);
+pub(crate) const GRACE: Duration = Duration::from_secs(3);
 
 /// A connection to a controller.
 pub struct Client {

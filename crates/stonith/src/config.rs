@@ -273,6 +273,16 @@ impl From<Scalar> for ParameterText {
     }
 }
 
+/// How often a device is asked, of seconds.
+pub(crate) fn keepalive(seconds: f64) -> Result<Duration, String> {
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(time) if time < SHORTEST_KEEP_ALIVE => {
+            Err("a device is not asked more often than 100 times a second".to_owned())
+        }
+        time => time.map_err(|error| error.to_string()),
+    }
+}
+
 /// A duration in seconds, which may have a fraction.
 mod seconds {
     use std::time::Duration;
@@ -291,13 +301,7 @@ mod seconds {
         from: D,
     ) -> Result<Option<Duration>, D::Error> {
         let seconds = Option::<f64>::deserialize(from)?;
-        let time = seconds.map(Duration::try_from_secs_f64).transpose();
-        match time.map_err(D::Error::custom)? {
-            Some(time) if time < super::SHORTEST_KEEP_ALIVE => {
-                Err(D::Error::custom("a device is not asked more often than 100 times a second"))
-            }
-            time => Ok(time),
-        }
+        seconds.map(super::keepalive).transpose().map_err(D::Error::custom)
     }
 }
 

@@ -17,12 +17,12 @@ mod instance;
 mod keeper;
 mod lines;
 mod lock;
+mod ocf;
 mod plan;
 pub mod protocol;
 mod server;
 
 use std::env;
-use std::ffi::OsStr;
 use std::panic::{self, PanicHookInfo};
 use std::path::Path;
 use std::process::{self, ExitCode};
@@ -40,10 +40,10 @@ pub fn main() -> ExitCode {
     fence_agent::forbid_core_dumps();
     panic::set_hook(Box::new(end_with_bug));
     let arguments: Vec<_> = env::args_os().collect();
-    let name = arguments.first().map(Path::new).and_then(Path::file_name);
-    match name.and_then(OsStr::to_str) {
-        Some(PROGRAM) => cli::main(arguments),
-        _ => cli::main(arguments),
+    let name = arguments.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
+    match &*name.to_string_lossy() {
+        PROGRAM => cli::main(arguments),
+        name => ocf::main(name, arguments.get(1..).unwrap_or_default()),
     }
 }
 

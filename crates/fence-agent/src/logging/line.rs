@@ -22,7 +22,8 @@ pub(super) fn journal_line(record: &Record<'_>) -> String {
 
 /// The message with everything escaped that would break the line, move a cursor or hide text. It may come from a
 /// device that means ill.
-pub(super) fn printable(message: &Arguments<'_>) -> String {
+#[must_use]
+pub fn printable(message: &Arguments<'_>) -> String {
     let mut text = String::new();
     for letter in message.to_string().chars() {
         match letter {

@@ -23,6 +23,7 @@ use rustix::fs::{OFlags, fstat};
 
 use self::line::journal_line;
 pub(crate) use self::line::line;
+pub use self::line::printable;
 use self::syslog::{Facility, Syslog};
 
 /// What is said, and where.

@@ -23,6 +23,10 @@ pub(crate) enum Cause {
     Running,
     /// What it was told makes no sense.
     Configuration,
+    /// The file of targets cannot be used.
+    File,
+    /// It takes another user.
+    Privileges,
     /// An agent is not there.
     NotInstalled,
     /// Something else: the disk is full, somebody else uses the device.

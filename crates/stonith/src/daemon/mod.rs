@@ -191,10 +191,18 @@ impl DaemonError {
         match self {
             Self::SetUp(error) => match **error {
                 SetUpError::Plan(PlanError::NoAgent { .. }) => Cause::NotInstalled,
+                SetUpError::Plan(PlanError::MapFile(_)) => Cause::File,
                 SetUpError::Plan(_) | SetUpError::Device { .. } => Cause::Configuration,
                 SetUpError::Locked { .. } | SetUpError::Stopped => Cause::Other,
             },
             Self::Running(_) => Cause::Running,
+            Self::Directory { reason, .. }
+            | Self::Lock(LockError::Io { reason, .. })
+            | Self::Socket { reason, .. }
+                if reason.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                Cause::Privileges
+            }
             _ => Cause::Other,
         }
     }
