@@ -1,11 +1,11 @@
 //! docs/differences.md, held to the cases that compare our agents with Debian's.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
 use crate::support::comparison::redfish::RedfishBmc;
 use crate::support::comparison::{Bmc, Case, Difference};
 use crate::support::ipmi_sim::IpmiSim;
+use crate::support::page;
 use crate::{differential, inputs, lan, redfish_differential};
 
 /// docs/differences.md has a row for each difference, and each row its proof.
@@ -26,8 +26,8 @@ fn every_difference_is_documented() {
         let tests = missing(&rows[id], &cases);
         assert!(!rows[id].is_empty(), "the row {id} has no proof");
         for test in tests {
-            let name = test.rsplit("::").next().unwrap_or_default();
-            assert!(is_test(name), "the row {id} names {test:?}, which is no case and no test");
+            let is_test = page::is_test(test);
+            assert!(is_test, "the row {id} names {test:?}, which is no case and no test");
         }
     }
 }
@@ -47,14 +47,6 @@ fn documented() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         assert!(rows.insert(id.trim_matches('`'), proofs).is_none(), "two rows {id}");
     }
     rows
-}
-
-fn is_test(name: &str) -> bool {
-    let declaration = format!("fn {name}()");
-    fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"))
-        .expect("the folder of the tests")
-        .filter_map(|file| fs::read_to_string(file.ok()?.path()).ok())
-        .any(|source| source.contains(&declaration))
 }
 
 /// The names of the cases that differ, and how they do.

@@ -30,7 +30,6 @@ mod ipmilan;
 mod lan;
 mod matrix;
 mod metadata;
-mod redfish_callers;
 mod redfish_counts;
 mod redfish_differential;
 mod redfish_failures;

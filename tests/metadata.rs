@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
 use roxmltree::{Document, Node};
-use tempfile::TempDir;
 
-use crate::support::agent::{Agent, program};
+use crate::support::agent::Agent;
+use crate::support::installed;
 
-const NAMES: &[&str] = &[
+pub const NAMES: &[&str] = &[
     "fence_ipmilan",
     "fence_ilo3",
     "fence_ilo4",
@@ -88,24 +87,23 @@ fn the_schema_of_fence_agents_accepts_them() {
 /// pcs takes metadata that name no OCF version for 1.0, and refuses an agent whose metadata its schema does not accept.
 #[test]
 fn the_schema_of_pcs_accepts_them() {
-    let folder = std::env::var_os("PCS_SCHEMA_DIR").expect(
-        "PCS_SCHEMA_DIR is the folder of pcs's ocf-1.0.rng: run ./tests/run, which sets it",
-    );
+    let schema = installed::unpacked("PCS").join("usr/share/pcs/data/ocf-1.0.rng");
     for name in NAMES {
         let text = metadata_of(&Agent::ours_called(name));
         let document = Document::parse(&text).expect("XML");
         assert!(children(document.root_element(), "version").next().is_none());
     }
-    assert_valid(&Path::new(&folder).join("ocf-1.0.rng"));
+    assert_valid(&schema);
 }
 
-/// As pacemaker asks for them: several at a time, as a user without any rights.
+/// As pacemaker-controld asks for them: several at a time, as a user without any rights.
 #[test]
 fn they_are_the_same_for_anybody_and_eight_at_once() {
     let folder = tempfile::tempdir().unwrap();
     for name in NAMES {
-        let agent = agent_for_anybody(&folder, name)
+        let agent = Agent::for_anybody(&folder, name)
             .lines(["action=metadata"])
+            .environment("PCMK_service", "pacemaker-controld")
             .through("setpriv", &["--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
         let expected = metadata_of(&Agent::ours_called(name));
         let running: Vec<_> = (0..8).map(|_| agent.start()).collect();
@@ -245,16 +243,4 @@ fn assert_valid(schema: &Path) {
             .expect("xmllint starts: run ./tests/run, which installs it");
         assert!(xmllint.status.success(), "{name}: {xmllint:#?}");
     }
-}
-
-/// Where everybody may run it; the build folder may be private. Another process copies it: a file that this one has
-/// open for writing cannot be run while another test starts a program, which inherits it.
-fn agent_for_anybody(folder: &TempDir, name: &str) -> Agent {
-    let copied = folder.path().join(name);
-    let copy = Command::new("cp").arg(program(name)).arg(&copied).status();
-    assert!(copy.expect("cp starts").success());
-    for path in [folder.path(), &copied] {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    Agent::at(copied)
 }

@@ -1,10 +1,13 @@
 //! Runs a fence agent as its callers do.
 
+use std::fs;
 use std::io::Write;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 /// No agent run of these tests takes longer; one that hangs is killed and fails its test.
 const LONGEST_RUN: Duration = Duration::from_secs(60);
@@ -57,6 +60,19 @@ impl Agent {
         Self::at(link)
     }
 
+    /// Ours, under one of its names, in a folder where everybody may run it: the build folder may be private.
+    pub fn for_anybody(folder: &TempDir, name: &str) -> Self {
+        let copied = folder.path().join(name);
+        // Another process copies it: a file that this one has open for writing cannot be run while another test starts a
+        // program, which inherits it.
+        let copy = Command::new("cp").arg(program(name)).arg(&copied).status();
+        assert!(copy.expect("cp starts").success());
+        for path in [folder.path(), &copied] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        }
+        Self::at(copied)
+    }
+
     /// Debian's, in Python, under one of its names.
     pub fn python(name: &str) -> Self {
         let program = Path::new("/usr/sbin").join(name);
@@ -72,6 +88,17 @@ impl Agent {
             input: String::new(),
             environment: Vec::new(),
         }
+    }
+
+    /// The path of what is run.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// More of standard input, as it is.
+    pub fn text(mut self, text: &str) -> Self {
+        self.input.push_str(text);
+        self
     }
 
     /// More lines for standard input.

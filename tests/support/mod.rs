@@ -5,6 +5,7 @@ pub mod certificates;
 pub mod comparison;
 pub mod farm;
 pub mod http_proxy;
+pub mod installed;
 pub mod ipmi_sim;
 pub mod nginx;
 pub mod page;

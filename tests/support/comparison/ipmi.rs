@@ -34,6 +34,10 @@ impl Bmc for IpmiSim {
         Setup { password, ..Setup::default() }
     }
 
+    fn never_off() -> Setup {
+        Setup { never_off: true, ..Setup::default() }
+    }
+
     fn placeholders(&self) -> Vec<(&'static str, String)> {
         vec![("{port}", self.port().to_string())]
     }

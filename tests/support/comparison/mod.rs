@@ -25,6 +25,9 @@ pub trait Bmc: Sized {
     /// Like others, but that this is its user's password.
     fn with_password(password: &'static str) -> Self::Setup;
 
+    /// Like others, but that the machine behind it does not go off.
+    fn never_off() -> Self::Setup;
+
     /// What stands in inputs for what is known only when it runs: `{port}`.
     fn placeholders(&self) -> Vec<(&'static str, String)>;
 
@@ -201,7 +204,7 @@ fn words<B: Bmc>(text: &str) -> Vec<String> {
 }
 
 /// Without those that repeat the one before.
-fn different(commands: &str) -> Vec<&str> {
+pub fn different(commands: &str) -> Vec<&str> {
     let mut commands: Vec<_> = commands.split(' ').collect();
     commands.dedup();
     commands

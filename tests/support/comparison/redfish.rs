@@ -58,6 +58,10 @@ impl Bmc for RedfishBmc {
         Setup { password, ..Setup::default() }
     }
 
+    fn never_off() -> Setup {
+        Setup { change: |config| config.faults.ignore_resets = true, ..Setup::default() }
+    }
+
     fn placeholders(&self) -> Vec<(&'static str, String)> {
         vec![
             ("{port}", self.sim.address().port().to_string()),

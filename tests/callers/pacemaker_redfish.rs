@@ -1,13 +1,13 @@
-//! Those who call `fence_redfish`: each in its own words, in its own environment.
+//! pacemaker calls `fence_redfish`: its words, its environment, its signals.
 
 use std::time::Duration;
 
 use bmc_sim::Power;
 use bmc_sim::redfish::{Quirk, RedfishEventKind, RedfishSystem, RedfishUser, ResetType};
 
-use crate::callers::{as_pacemaker, expect_silent, processes_of};
+use super::pacemaker::{as_pacemaker, expect_silent, processes_of};
 use crate::support::agent::Agent;
-use crate::support::redfish_sim::{PASSWORD, RedfishSim, USER};
+use crate::support::redfish_sim::RedfishSim;
 
 fn start() -> RedfishSim {
     RedfishSim::start_at("127.0.0.1:0", |_| {})
@@ -118,92 +118,6 @@ fn an_empty_value_of_the_cib_is_no_value() {
     ];
     let run = pacemaker().lines(bmc.lines()).lines(empty).lines(["action=status"]).run();
     expect_silent(&run, 0, "Status: ON\n");
-}
-
-#[test]
-fn other_callers_are_understood() {
-    let bmc = start();
-    let (ip, port) = (bmc.address().ip(), bmc.address().port());
-    let fingerprint = bmc.fingerprint();
-    let stdin =
-        |lines: &str| Agent::redfish().lines(lines.split(' ').filter(|line| !line.is_empty()));
-    let argv = |words: String| Agent::redfish().arguments(words.split(' '));
-    let cases = [
-        (
-            "fenced",
-            stdin(&format!(
-                "agent=fence_redfish name=bmc2 nodename=node2 ipaddr={ip} ipport={port} login={USER} \
-                 passwd={PASSWORD} ssl_insecure=1 option=off"
-            )),
-            (0, "Success: Powered OFF\n"),
-        ),
-        (
-            "dlm_controld",
-            stdin(&format!(
-                "ip={ip}:{port} username={USER} password={PASSWORD} ssl_insecure=1 node=2 fail_time=1760000000 \
-                 action=on"
-            )),
-            (0, "Success: Powered ON\n"),
-        ),
-        (
-            "TripleO",
-            stdin(&format!(
-                "ip=\"{ip}\" ipport=\"{port}\" username=\"{USER}\" password=\"{PASSWORD}\" ssl_insecure=\"true\" \
-                 systems_uri=\"/redfish/v1/Systems/1\" power_timeout=\"60\" action=reboot"
-            )),
-            (0, "Success: Rebooted\n"),
-        ),
-        (
-            "TripleO with certificates",
-            stdin(&format!(
-                "ip=\"{ip}\" ipport=\"{port}\" username=\"{USER}\" password=\"{PASSWORD}\" ssl_insecure=\"false\" \
-                 ssl_fingerprint={fingerprint} action=status"
-            )),
-            (0, "Status: ON\n"),
-        ),
-        (
-            "puppet",
-            stdin(&format!(
-                "ipaddr={ip} ipport={port} login={USER} passwd={PASSWORD} ssl_insecure=true timeout=60 \
-                 action=monitor"
-            )),
-            (0, ""),
-        ),
-        (
-            "medik8s, template check",
-            argv(format!(
-                "--action status --ip {ip} --ipport {port} --username {USER} --password {PASSWORD} \
-                 --systems-uri /redfish/v1/Systems/1 --ssl-insecure"
-            )),
-            (0, "Status: ON\n"),
-        ),
-        (
-            "medik8s",
-            argv(format!(
-                "--ssl-insecure --ip={ip} --ipport={port} --username={USER} --password={PASSWORD} \
-                 --systems-uri=/redfish/v1/Systems/1 --action=reboot"
-            )),
-            (0, "Success: Rebooted\n"),
-        ),
-        (
-            "Proxmox",
-            argv(format!("-a {ip} -u {port} -l {USER} -p {PASSWORD} --ssl-insecure -o off")),
-            (0, "Success: Powered OFF\n"),
-        ),
-    ];
-    for (caller, agent, (code, stdout)) in cases {
-        let run = agent.run();
-        let found = (run.code, run.stdout.as_str(), run.stderr.as_str());
-        assert_eq!(found, (Some(code), stdout, ""), "{caller}");
-    }
-}
-
-#[test]
-fn without_any_input_nothing_is_fenced() {
-    let without = |stdin: &str| Agent::redfish().lines([stdin]).run();
-    without("").expect_failure("you have to enter");
-    without("ip=127.0.0.1").expect_failure("you have to enter the login name");
-    without("ip=127.0.0.1\nusername=u").expect_failure("you have to enter password or password");
 }
 
 #[test]

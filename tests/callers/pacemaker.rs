@@ -1,14 +1,13 @@
-//! Those who call fence agents: each in its own words, in its own environment.
+//! pacemaker calls `fence_ipmilan`: its words, its environment, its signals. tests/pacemaker has pacemaker itself.
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use bmc_sim::{EventKind, Power};
 use ipmi_lan::command::PowerControl;
 
 use crate::support::agent::{Agent, Run};
+use crate::support::installed::Device;
 use crate::support::sim::Sim;
 
 /// pacemaker's environment, as pacemaker-fenced passes it on. There is no HOME.
@@ -114,158 +113,6 @@ fn a_port_is_the_address_only_with_port_as_ip() {
     status.lines(["port=127.0.0.1"]).run().expect_failure("you have to enter the fence address");
 }
 
-/// pacemaker-controld asks as user hacluster, several times at once.
-#[test]
-fn a_user_without_any_rights_gets_the_metadata() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("fence_ipmilan");
-    fs::copy(env!("CARGO_BIN_EXE_fence_ipmilan"), &program).unwrap();
-    for path in [folder.path(), &program] {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    let metadata = Agent::at(&program)
-        .lines(["action=metadata"])
-        .environment("PCMK_service", "pacemaker-controld")
-        .through("setpriv", &["--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
-    let at_once: Vec<_> = (0..4).map(|_| metadata.start()).collect();
-    let documents: BTreeSet<_> = at_once
-        .into_iter()
-        .map(|agent| {
-            let run = agent.finish();
-            assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:#?}");
-            run.stdout
-        })
-        .collect();
-    let [document] = Vec::from_iter(documents).try_into().expect("they are all the same");
-    assert!(document.contains("<resource-agent name=\"fence_ipmilan\""), "{document}");
-}
-
-#[test]
-fn other_callers_are_understood() {
-    let bmc = Sim::start();
-    let (ip, port) = (bmc.address().ip(), bmc.address().port());
-    let stdin = |lines: &str| Agent::ours().lines(lines.split(' ').filter(|line| !line.is_empty()));
-    let argv = |words: String| Agent::ours().arguments(words.split(' '));
-    let cases = [
-        (
-            "fenced",
-            stdin(&format!(
-                "agent=fence_ipmilan name=bmc2 nodename=node2 ipaddr={ip} ipport={port} login=admin passwd=secret \
-                 lanplus=1 option=off"
-            )),
-            (0, "Success: Powered OFF\n"),
-        ),
-        (
-            "dlm_controld",
-            stdin(&format!(
-                "ip={ip} ipport={port} username=admin password=secret lanplus=1 node=2 fail_time=1760000000 action=on"
-            )),
-            (0, "Success: Powered ON\n"),
-        ),
-        (
-            "TripleO",
-            stdin(&format!(
-                "ip=\"{ip}\" ipport=\"{port}\" username=\"admin\" password=\"secret\" lanplus=\"true\" \
-                 use_sudo=\"false\" power_timeout=\"60\" action=reboot"
-            )),
-            (0, "Success: Rebooted\n"),
-        ),
-        (
-            "TripleO without lanplus",
-            stdin(&format!(
-                "ipaddr={ip} ipport={port} login=admin passwd=secret lanplus=\"false\" use_sudo=\"0\" action=status"
-            )),
-            (0, "Status: ON\n"),
-        ),
-        (
-            "puppet",
-            stdin(&format!(
-                "ipaddr={ip} ipport={port} login=admin passwd=secret timeout=60 action=monitor"
-            )),
-            (0, ""),
-        ),
-        (
-            "medik8s, template check",
-            argv(format!(
-                "--action status --ip {ip} --ipport {port} --username admin --password secret --lanplus"
-            )),
-            (0, "Status: ON\n"),
-        ),
-        (
-            "medik8s",
-            argv(format!(
-                "--lanplus --ip={ip} --ipport={port} --username=admin --password=secret --action=reboot"
-            )),
-            (0, "Success: Rebooted\n"),
-        ),
-        (
-            "Proxmox",
-            argv(format!("-a {ip} -u {port} -l admin -p secret -P -o off")),
-            (0, "Success: Powered OFF\n"),
-        ),
-    ];
-    for (caller, agent, (code, stdout)) in cases {
-        let run = agent.run();
-        assert_eq!(
-            (run.code, run.stdout.as_str(), run.stderr.as_str()),
-            (Some(code), stdout, ""),
-            "{caller}"
-        );
-    }
-}
-
-/// `secure` is for other agents; it is worth a warning, and no more.
-#[test]
-fn ovirt_is_understood_but_for_one_word() {
-    let bmc = Sim::start();
-    let (ip, port) = (bmc.address().ip(), bmc.address().port());
-    let lines = [
-        "agent=fence_ipmilan".to_owned(),
-        format!("ipaddr={ip}"),
-        "login=admin".to_owned(),
-        "action=status".to_owned(),
-        "passwd=secret".to_owned(),
-        "port=".to_owned(),
-        "secure=False".to_owned(),
-        format!("ipport={port}"),
-        "privlvl=OPERATOR".to_owned(),
-        "lanplus=1".to_owned(),
-    ];
-    let run = Agent::ours().lines(lines).run();
-    run.expect(0, "Status: ON\n");
-    let [line] = Vec::from_iter(run.stderr.lines())[..] else { panic!("{run:#?}") };
-    assert!(line.ends_with("WARNING: unknown parameter 'secure' is ignored"), "{line}");
-}
-
-#[test]
-fn input_is_read_to_its_end_and_without_a_last_newline() {
-    let bmc = Sim::start();
-    let text = bmc.lines().join("\r\n") + "\r\n# a comment\r\n\r\n  action = off\r\n action=status";
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("input");
-    fs::write(&file, text).unwrap();
-    let script = format!("exec \"$0\" <'{}'", file.display());
-    let run = Agent::ours().through("sh", &["-c", &script]).run();
-    run.expect(0, "Status: ON\n");
-}
-
-#[test]
-fn without_any_input_nothing_is_fenced() {
-    Agent::ours().run().expect_failure("you have to enter the fence address");
-    let closed = Agent::ours().through("sh", &["-c", "exec \"$0\" <&-"]).run();
-    closed.expect_failure("you have to enter the fence address");
-}
-
-#[test]
-fn quiet_silences_standard_error_only() {
-    let bmc = Sim::start();
-    let quiet = Agent::ours().lines(bmc.lines()).lines(["quiet=1", "action=status"]);
-    quiet.run().expect(0, "Status: ON\n");
-    let run = quiet.lines(["password=wrong"]).run();
-    run.expect(1, "");
-    assert_eq!(run.stderr, "");
-}
-
 #[test]
 fn under_pacemaker_fenced_a_machine_is_waited_for_beyond_the_power_timeout() {
     let bmc = Sim::start_with(|config| config.faults.ignore_power_off = true);
@@ -324,6 +171,14 @@ fn pacemaker() -> Agent {
 pub fn as_pacemaker(agent: Agent) -> Agent {
     let agent = agent.through("sh", &["-c", "cd / && umask 0026 && exec \"$0\""]);
     PACEMAKER.iter().fold(agent, |agent, (name, value)| agent.environment(name, value))
+}
+
+/// Our agent, as pacemaker runs it for a device of its configuration.
+pub fn runs(device: &Device, action: &str) -> Agent {
+    let own = device.parameters.iter().filter(|(name, _)| !name.starts_with("pcmk_"));
+    as_pacemaker(Agent::ours_called(&device.agent))
+        .lines(own.map(|(name, value)| format!("{name}={value}")))
+        .lines([&format!("action={action}"), "nodename=node1", "port=node1"])
 }
 
 #[track_caller]
