@@ -13,6 +13,6 @@ scratch() {
 
 # pcs and crmsh, which are unpacked only: as if they were installed.
 install_cluster_shells() {
-    cp -a "$PCS/usr/." "$CRMSH/usr/." /usr/
+    cp -a "${PCS:?is set by ./tests/run}/usr/." "${CRMSH:?is set by ./tests/run}/usr/." /usr/
     mkdir -p /var/log/crmsh
 }

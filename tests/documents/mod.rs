@@ -1,5 +1,5 @@
-//! Every command that the README shows is run as it stands there, but for what the reader has to fill in, in namespaces
-//! of its own: see `documents/stage`.
+//! Every command that a document shows is run as it stands there, but for what the reader has to fill in, in namespaces of
+//! its own: see `stage`.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -8,61 +8,22 @@ use std::{env, fs};
 
 use tempfile::TempDir;
 
-/// The blocks of the README, in order: how each begins, and what comes of it.
-const README: &[Block] = &[
-    Block { prints: &["agent >  Success: Rebooted", "Redfish"], ..block("./demo") },
-    Block { runs: Runs::Never, ..block("./tests/run") },
-    Block { prints: &["Status: ON"], ..block("cargo build --release") },
-    Block { prints: &["Fingerprint=", "Status: ON"], ..block("openssl s_client") },
-    Block {
-        runs: Runs::ForEver,
-        prints: &["127.0.0.1:9623", "127.0.0.1:8443", "20 BMCs"],
-        ..block("target/release/bmc-sim")
-    },
-    Block { prints: &["power was still ON"], ..block("target/release/fencectl demo") },
-    Block { runs: Runs::AsFile, ..block("# ~/.config/fencectl/inventory.toml") },
-    Block { runs: Runs::AsFile, ..block("# ~/.config/fencectl/secrets.toml") },
-    Block {
-        code: 1,
-        prints: &[
-            "bmc020  ON ",
-            "fencectl: 20 of 20 done",
-            "bmc003  off",
-            "rebooted",
-            "fencectl: 10 of 10 done",
-        ],
-        ..block("target/release/fencectl status")
-    },
-    Block {
-        prints: &["pcs stonith create", "crm configure"],
-        ..block("target/release/fencectl diagnose")
-    },
-    Block {
-        prints: &["fence_apc_snmp", "ssl_fingerprint"],
-        ..block("target/release/fencectl agents")
-    },
-    Block { prints: &["fence_dummy"], ..block("target/release/fencectl run") },
-    Block {
-        then: "ls /usr/local/share/man/man8; wc -l /usr/share/bash-completion/completions/fencectl",
-        prints: &["fencectl-power.8", "fence_ilo4.8"],
-        ..block("target/release/fencectl man")
-    },
-    Block {
-        then: "readlink -f /usr/sbin/fence_ilo4; /usr/sbin/fence_ilo4 --version",
-        prints: &[concat!("/usr/sbin/fence_ilo4\n", env!("CARGO_PKG_VERSION"))],
-        ..block("for name in")
-    },
-    Block {
-        then: "head -1 /usr/sbin/fence_ilo4; ls /usr/sbin/*.python",
-        code: 2,
-        prints: &["python3", "No such file"],
-        ..block("for name in")
-    },
-];
+mod moving_over;
+mod readme;
+
+struct Document {
+    text: &'static str,
+    /// Its blocks, in order: how each begins, and what comes of it.
+    blocks: &'static [Block],
+    /// What its reader knows, and it does not.
+    filled_in: &'static [(&'static str, &'static str)],
+}
 
 struct Block {
     begins: &'static str,
     runs: Runs,
+    /// What is run before it, as nothing else does here.
+    before: &'static str,
     /// What is run behind it, to see what it did.
     then: &'static str,
     code: i32,
@@ -81,25 +42,34 @@ enum Runs {
 }
 
 const fn block(begins: &'static str) -> Block {
-    Block { begins, runs: Runs::ToTheEnd, then: "", code: 0, prints: &[] }
+    Block { begins, runs: Runs::ToTheEnd, before: "", then: "", code: 0, prints: &[] }
 }
 
-#[test]
-fn every_command_of_the_readme_does_what_is_said() {
-    let shown = blocks(include_str!("../README.md"));
-    let beginnings: Vec<_> = shown.iter().map(|text| text.lines().next().unwrap()).collect();
-    let is_known = shown.len() == README.len()
-        && README.iter().zip(&beginnings).all(|(block, shown)| shown.starts_with(block.begins));
-    assert!(is_known, "the README shows other commands than these tests know: {beginnings:#?}");
+impl Document {
+    /// Runs all that it shows.
+    #[track_caller]
+    fn play(&self) {
+        let shown = blocks(self.text);
+        let beginnings: Vec<_> = shown.iter().map(|text| text.lines().next().unwrap()).collect();
+        let is_known = shown.len() == self.blocks.len()
+            && self
+                .blocks
+                .iter()
+                .zip(&beginnings)
+                .all(|(block, shown)| shown.starts_with(block.begins));
+        assert!(is_known, "it shows other commands than these tests know: {beginnings:#?}");
 
-    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    for (index, (block, shown)) in README.iter().zip(&shown).enumerate() {
-        let script = folder.path().join(format!("{index:02}.sh"));
-        fs::write(&script, block.script(&filled_in(shown))).unwrap();
-    }
-    play(folder.path());
-    for (index, block) in README.iter().enumerate() {
-        block.check(&folder.path().join(format!("{index:02}")));
+        // Not in the build folder, which may be a part of what the stage hides.
+        let folder = TempDir::new().unwrap();
+        for (index, (block, shown)) in self.blocks.iter().zip(&shown).enumerate() {
+            let fill = |text: String, (gap, known): &(&str, &str)| text.replace(gap, known);
+            let script = block.script(&self.filled_in.iter().fold(shown.clone(), fill));
+            fs::write(folder.path().join(format!("{index:02}.sh")), script).unwrap();
+        }
+        play(folder.path());
+        for (index, block) in self.blocks.iter().enumerate() {
+            block.check(&folder.path().join(format!("{index:02}")));
+        }
     }
 }
 
@@ -128,18 +98,10 @@ fn files(block: &str) -> Vec<String> {
     }
 }
 
-/// The block with what the reader knows.
-fn filled_in(block: &str) -> String {
-    block
-        .replace("ssl_fingerprint=…", "ssl_fingerprint='\"$FINGERPRINT\"'")
-        .replace("password=…", "password=secret")
-        .replace("password = \"…\"", "password = \"secret\"")
-}
-
 impl Block {
     fn script(&self, shown: &str) -> String {
         match self.runs {
-            Runs::ToTheEnd => format!("{shown}\n{}\n", self.then),
+            Runs::ToTheEnd => format!("{}\n{shown}\n{}\n", self.before, self.then),
             Runs::Never => String::new(),
             Runs::AsFile => {
                 let name = shown.lines().next().unwrap().trim_start_matches("# ~/");
