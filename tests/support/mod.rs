@@ -6,6 +6,7 @@ pub mod comparison;
 pub mod farm;
 pub mod http_proxy;
 pub mod ipmi_sim;
+pub mod launcher;
 pub mod nginx;
 pub mod page;
 pub mod proxy;
