@@ -1,6 +1,6 @@
 //! The BMC of a node: it speaks IPMI (OpenIPMI's `ipmi_sim`) and Redfish (ours), and both switch the node's processes.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use bmc_sim::Power;
 use bmc_sim::redfish::{PowerSwitch, RedfishEventKind, RedfishUser};
@@ -50,6 +50,13 @@ impl Protocol {
         match self {
             Self::Ipmi => device.set("lanplus", "1"),
             Self::Redfish => device.set("ssl_insecure", "1"),
+        }
+    }
+
+    fn port(self) -> u16 {
+        match self {
+            Self::Ipmi => 623,
+            Self::Redfish => 443,
         }
     }
 
@@ -122,20 +129,38 @@ impl Bmc {
     }
 
     fn cidr(&self) -> String {
-        format!("{}/24", address(&self.node))
+        format!("{}/32", address(&self.node))
     }
 
     fn speak(&mut self, protocol: Protocol, password: &'static str) {
-        // The address is needed for the next one.
         self.silence(protocol);
+        self.wait_until_free(protocol);
         match protocol {
             Protocol::Ipmi => self.ipmi = Some(self.start_ipmi(password)),
             Protocol::Redfish => self.redfish = Some(self.start_redfish(password)),
         }
     }
 
+    /// Who had the port before may be on its way out, or another thread's child have it yet, as long as it is no program of
+    /// its own.
+    fn wait_until_free(&self, protocol: Protocol) {
+        let (table, state) = match protocol {
+            Protocol::Ipmi => ("udp", ""),
+            // Only who listens is in the way.
+            Protocol::Redfish => ("tcp", "0A"),
+        };
+        let address = u32::from_ne_bytes(address(&self.node).octets());
+        let socket = format!("{address:08X}:{:04X}", protocol.port());
+        let is_taken = |line: &str| {
+            let mut fields = line.split_whitespace().skip(1);
+            fields.next() == Some(&socket) && fields.nth(1).is_some_and(|is| is.starts_with(state))
+        };
+        let look = || (!self.lab.sockets(table).lines().any(is_taken)).then_some(());
+        wait_for("a free port", PATIENCE, look);
+    }
+
     fn start_ipmi(&self, password: &'static str) -> IpmiSim {
-        let address = SocketAddr::from((address(&self.node), 623));
+        let address = SocketAddr::from((address(&self.node), Protocol::Ipmi.port()));
         let setup = Setup {
             password,
             address: Some(address),
@@ -143,17 +168,13 @@ impl Bmc {
             launcher: self.lab.launcher(),
             ..Setup::default()
         };
-        self.lab.in_network(|| {
-            // The one before may still be on its way out.
-            wait_for("a free port", PATIENCE, || UdpSocket::bind(address).ok());
-            IpmiSim::start_with(&setup)
-        })
+        self.lab.in_network(|| IpmiSim::start_with(&setup))
     }
 
     fn start_redfish(&self, password: &str) -> RedfishSim {
         let lab = self.lab.clone();
         let power_switch = PowerSwitch::new(move |node, power| switch(&lab, node, power));
-        let address = SocketAddr::from((address(&self.node), 443)).to_string();
+        let address = SocketAddr::from((address(&self.node), Protocol::Redfish.port())).to_string();
         self.lab.in_network(|| {
             RedfishSim::start_at(&address, |config| {
                 config.users = vec![RedfishUser::administrator(USER, password)];

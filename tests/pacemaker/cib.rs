@@ -22,8 +22,13 @@ pub struct Primitive {
 
 impl Cib {
     pub fn new() -> Self {
-        // The first election would be waited for for 20 seconds; and a fencing that fails, for a minute.
-        Self::default().property("dc-deadtime", "2s").property("stonith-timeout", "40s")
+        Self::default()
+            // The first election would be waited for for 20 seconds; and a fencing that fails, for a minute.
+            .property("dc-deadtime", "2s")
+            .property("stonith-timeout", "40s")
+            // On a busy machine one thing would be started after the other, a service behind a fence device that does not
+            // answer.
+            .property("load-threshold", "0%")
     }
 
     pub fn property(mut self, name: &str, value: &str) -> Self {

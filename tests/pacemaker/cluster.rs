@@ -117,20 +117,29 @@ impl Cluster {
             .next()
     }
 
-    /// Comes back when all nodes see each other, everything runs, and nothing is left to do.
+    /// Comes back when all nodes see each other.
+    #[track_caller]
+    pub fn wait_until_online(&self) {
+        self.wait_until(&["UNCLEAN", "pending"]);
+    }
+
+    /// Comes back when all nodes see each other, and everything runs.
     #[track_caller]
     pub fn wait_until_settled(&self) {
+        self.wait_until(&["UNCLEAN", "pending", "Stopped", "Starting", "Stopping"]);
+    }
+
+    /// All nodes see each other, and nothing is any of this.
+    #[track_caller]
+    fn wait_until(&self, unsettled: &[&str]) {
         let online = format!("Online: [ {} ]", self.nodes.join(" "));
         for node in &self.nodes {
-            wait_for(&format!("{online} on {node}, and all running"), PATIENCE, || {
+            wait_for(&format!("{online} on {node}, none of {unsettled:?}"), PATIENCE, || {
                 let status = self.run(node, &["crm_mon", "--one-shot", "--inactive"]).stdout;
-                let is_busy = ["Stopped", "Starting", "Stopping", "UNCLEAN", "pending"];
-                let is_settled =
-                    status.contains(&online) && !is_busy.iter().any(|word| status.contains(word));
-                is_settled.then_some(())
+                let is_settled = !unsettled.iter().any(|word| status.contains(word));
+                (status.contains(&online) && is_settled).then_some(())
             });
         }
-        self.must(&self.nodes[0], &["crm_resource", "--wait", "--timeout", "60s"]);
     }
 }
 
@@ -219,9 +228,8 @@ impl Drop for Account {
             let read = |name: &str| fs::read_to_string(self.lab.folder().join(node).join(name));
             eprintln!("{node}: {}", read("console").unwrap_or_default());
             let log = self.lab.log_of(node);
-            // What is done to the configuration is most of the log, and tells little.
-            let lines: Vec<_> =
-                log.lines().filter(|line| !line.contains("pacemaker-based")).collect();
+            let is_of_note = |line: &&str| !line.contains("info: ");
+            let lines: Vec<_> = log.lines().filter(is_of_note).collect();
             eprintln!("{}", lines[lines.len().saturating_sub(80)..].join("\n"));
         }
     }

@@ -157,14 +157,21 @@ impl Lab {
 
     /// Gives those that were not to be killed.
     fn kill(&mut self) -> Vec<Process> {
+        // As long as it runs, the id of the first process is not another one's.
+        if !matches!(self.outermost.try_wait(), Ok(None)) {
+            return Vec::new();
+        }
         let mut processes = self.processes();
-        let _ = self.outermost.kill();
-        let _ = self.outermost.wait();
+        // All others end with the first, and when it sees that, the one outside.
+        let first = self.inside.first.to_string();
+        let _ = Command::new("kill").args(["-KILL", &first]).status();
         let deadline = Instant::now() + PATIENCE;
         while !processes.is_empty() && Instant::now() < deadline {
             thread::sleep(LOOK);
             processes.retain(Process::is_alive);
         }
+        let _ = self.outermost.kill();
+        let _ = self.outermost.wait();
         processes
     }
 }
@@ -231,6 +238,11 @@ impl Inside {
         let answer = self.run(words);
         assert_eq!(answer.code, Some(0), "{words:?}: {answer:?}");
         answer.stdout
+    }
+
+    /// The sockets of its network, as the kernel tells of them: `tcp` or `udp`.
+    pub fn sockets(&self, table: &str) -> String {
+        fs::read_to_string(format!("/proc/{}/net/{table}", self.first)).expect("the lab's network")
     }
 
     /// Does something with the sockets of the lab's network. What it starts in a thread or a process of its own stays there.

@@ -129,16 +129,17 @@ impl Loss {
 }
 
 fn crash(cluster: &Cluster, node: &str) {
-    let is_cluster = |process: &&Process| {
+    let is_cluster = |process: &Process| {
         process.name.starts_with("corosync") || process.name.starts_with("pacemaker")
     };
-    let processes = cluster.processes(node);
-    let ids = processes.iter().filter(is_cluster).map(|process| process.id.to_string());
-    // All at once, so that none has time to notice.
-    let killed = Command::new("kill").arg("-KILL").args(ids).status();
-    assert!(killed.expect("kill").success());
-    let look = || cluster.processes(node).iter().all(|process| !is_cluster(&process)).then_some(());
-    wait_for("the end of the cluster software", PATIENCE, look);
+    wait_for("the end of the cluster software", PATIENCE, || {
+        let mut processes = cluster.processes(node);
+        processes.retain(is_cluster);
+        let ids = processes.iter().map(|process| process.id.to_string());
+        // All at once, so that none has time to do something about it; some may end by themselves meanwhile.
+        let _ = Command::new("kill").arg("-KILL").args(ids).output();
+        processes.is_empty().then_some(())
+    });
 }
 
 fn cut(cluster: &Cluster, node: &str) {

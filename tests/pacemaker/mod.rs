@@ -8,8 +8,11 @@ mod bmc;
 mod cib;
 mod cluster;
 mod lab;
+mod loss;
 mod process;
 mod traces;
 
+mod cleanup;
 mod failover;
-mod loss;
+mod fencer;
+mod single;
