@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::launcher::Launcher;
+
 /// A BMC by people who know nothing of us. Its machine's power is a file, moved by a script.
 pub struct IpmiSim {
     child: Child,
-    port: u16,
+    address: SocketAddr,
     folder: TempDir,
 }
 
@@ -33,6 +35,13 @@ pub struct Setup {
     pub auths: &'static str,
     /// Whether there is another controller behind it, at [`BEHIND`], with a machine of its own.
     pub behind: bool,
+    /// Where it listens; on a free port of loopback, where nothing is said.
+    pub address: Option<SocketAddr>,
+    /// The command that its machine's power supply is; one of its own, where nothing is said. What this page tells of the
+    /// machine is not true then.
+    pub chassis: Option<String>,
+    /// What it is started through.
+    pub launcher: Launcher,
 }
 
 /// Address of the controller behind the BMC.
@@ -50,6 +59,9 @@ impl Default for Setup {
             never_off: false,
             auths: AUTHS,
             behind: false,
+            address: None,
+            chassis: None,
+            launcher: Launcher::default(),
         }
     }
 }
@@ -62,37 +74,45 @@ impl IpmiSim {
 
     pub fn start_with(setup: &Setup) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let port = free_port();
+        let own = || SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let address = setup.address.unwrap_or_else(own);
         fs::create_dir(folder.path().join("state")).expect("a state folder");
         write_chassis(&folder, setup);
-        fs::write(folder.path().join("lan.conf"), lan_conf(&folder, port, setup))
+        fs::write(folder.path().join("lan.conf"), lan_conf(&folder, address, setup))
             .expect("lan.conf");
         fs::write(folder.path().join("bmc.emu"), bmc_emu(setup)).expect("bmc.emu");
-        let child = Command::new("ipmi_sim")
-            .current_dir(folder.path())
-            .args(["-c", "lan.conf", "-f", "bmc.emu", "-s", "state", "-n"])
+        let path = |name: &str| folder.path().join(name);
+        let child = setup
+            .launcher
+            .command("ipmi_sim")
+            .arg("-c")
+            .arg(path("lan.conf"))
+            .arg("-f")
+            .arg(path("bmc.emu"))
+            .arg("-s")
+            .arg(path("state"))
+            .arg("-n")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("ipmi_sim starts: run ./tests/run, which installs it");
-        let sim = Self { child, port, folder };
+        let sim = Self { child, address, folder };
         sim.set_power(true);
         sim.wait_until_it_answers();
         sim
     }
 
     pub fn port(&self) -> u16 {
-        self.port
+        self.address.port()
     }
 
     /// The lines that an agent needs to reach it, without an action. Suite 3, because the Python agent cannot find
     /// out by itself here.
     pub fn lines(&self) -> Vec<String> {
-        let port = self.port;
         [
-            "ip=127.0.0.1",
-            &format!("ipport={port}"),
+            &format!("ip={}", self.address.ip()),
+            &format!("ipport={}", self.port()),
             "username=admin",
             "password=secret",
             "lanplus=1",
@@ -147,8 +167,8 @@ impl IpmiSim {
     }
 
     fn wait_until_it_answers(&self) {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        socket.connect(("127.0.0.1", self.port)).expect("loopback");
+        let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+        socket.connect(self.address).expect("a way there");
         socket.set_read_timeout(Some(Duration::from_millis(20))).expect("a time-out");
         let deadline = Instant::now() + Duration::from_secs(10);
         while Instant::now() < deadline {
@@ -158,7 +178,7 @@ impl IpmiSim {
                 return;
             }
         }
-        panic!("ipmi_sim does not answer on port {}", self.port);
+        panic!("ipmi_sim does not answer at {}", self.address);
     }
 }
 
@@ -179,9 +199,9 @@ fn bmc_emu(setup: &Setup) -> String {
     emu
 }
 
-fn lan_conf(folder: &TempDir, port: u16, setup: &Setup) -> String {
-    let mut conf =
-        format!("name \"bmc\"\nset_working_mc 0x20\nstartlan 1\n  addr 127.0.0.1 {port}\n");
+fn lan_conf(folder: &TempDir, address: SocketAddr, setup: &Setup) -> String {
+    let mut conf = "name \"bmc\"\nset_working_mc 0x20\nstartlan 1\n".to_owned();
+    let _ = writeln!(conf, "  addr {} {}", address.ip(), address.port());
     conf.push_str("  priv_limit admin\n");
     for level in ["callback", "user", "operator", "admin"] {
         let _ = writeln!(conf, "  allowed_auths_{level} {}", setup.auths);
@@ -191,7 +211,9 @@ fn lan_conf(folder: &TempDir, port: u16, setup: &Setup) -> String {
         let _ = writeln!(conf, "  bmc_key \"{kg}\"");
     }
     conf.push_str("endlan\n");
-    let _ = writeln!(conf, "chassis_control \"{}/chassis m\"", folder.path().display());
+    let own = || format!("{}/chassis m", folder.path().display());
+    let chassis = setup.chassis.clone().unwrap_or_else(own);
+    let _ = writeln!(conf, "chassis_control \"{chassis}\"");
     let _ = writeln!(conf, "user 1 true \"\" \"\" user 10 {AUTHS}");
     for (number, level) in [(2, "admin"), (3, "operator"), (4, "user"), (5, "callback")] {
         let password = setup.password;

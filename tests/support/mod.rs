@@ -7,6 +7,7 @@ pub mod farm;
 pub mod http_proxy;
 pub mod installed;
 pub mod ipmi_sim;
+pub mod launcher;
 pub mod nginx;
 pub mod page;
 pub mod proxy;

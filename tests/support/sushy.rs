@@ -5,6 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use super::certificates::Identity;
+use super::launcher::Launcher;
 use super::redfish_server::{Process, USER, curl, free_port, listens, python, string_in};
 
 /// The program that speaks HTTP for the emulator.
@@ -40,6 +41,17 @@ impl Sushy {
         systems: &[&str],
         seconds: u32,
     ) -> Self {
+        Self::start_through(&Launcher::default(), front, identity, systems, seconds)
+    }
+
+    /// The same, by way of another program.
+    pub fn start_through(
+        launcher: &Launcher,
+        front: Front,
+        identity: Option<&Identity>,
+        systems: &[&str],
+        seconds: u32,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let port = free_port();
         let config = folder.path().join("config.py");
@@ -55,7 +67,7 @@ impl Sushy {
         let scheme = if identity.is_some() { "https" } else { "http" };
         let root = format!("{scheme}://127.0.0.1:{port}/redfish/v1/");
         let answers = || listens(port) && curl(&root).contains("RedfishVersion");
-        let process = Process::start(folder, command, answers);
+        let process = Process::start(folder, launcher.launch(&command), answers);
         let systems = systems.iter().map(|&system| system.to_owned()).collect();
         Self { _process: process, scheme, port, systems }
     }

@@ -1,8 +1,10 @@
 //! The program `bmc-sim`. Its honest test agents need ipmitool and curl.
 #![cfg(test)]
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Lines};
 use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
 
@@ -100,6 +102,42 @@ fn a_served_redfish_service_is_what_was_asked_for() {
         assert!(line.ends_with(end), "{lines:?}");
     }
     assert!(lines[0].starts_with("SHA-256 of the certificate: "), "{lines:?}");
+}
+
+#[test]
+fn a_redfish_service_has_power_switched_by_a_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let switch = folder.path().join("switch");
+    // The system "stuck" is one that it cannot switch.
+    let script = "#!/bin/sh\necho switching\n[ $1 != stuck ] && echo \"$@\" >>\"$0.log\"\n";
+    std::fs::write(&switch, script).unwrap();
+    std::fs::set_permissions(&switch, Permissions::from_mode(0o755)).unwrap();
+    let on_power = ["--on-power", switch.to_str().unwrap(), "--power-delay", "0"];
+    let systems = ["--system", "a", "--system", "stuck"];
+    let arguments = [&["redfish", "--listen", "127.0.0.1:0"][..], &systems, &on_power].concat();
+    let mut served = Served::run(&arguments, |line| line.parse().unwrap());
+    for (system, reset) in [("stuck", "ForceOff"), ("a", "ForceOff"), ("a", "On")] {
+        let url = format!(
+            "https://{}/redfish/v1/Systems/{system}/Actions/ComputerSystem.Reset",
+            served.address
+        );
+        let body = format!("{{\"ResetType\":\"{reset}\"}}");
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--insecure", "--user", "admin:secret", "--json", &body, &url]);
+        assert!(curl.status().expect("curl must be installed").success());
+    }
+    let lines: Vec<String> = served.lines.by_ref().skip(1).take(5).map(Result::unwrap).collect();
+    for (line, end) in lines.iter().zip([
+        "reset of system \"stuck\", ForceOff: answered 204",
+        "reset of system \"a\", ForceOff: answered 204",
+        "power of system \"a\" went off",
+        "reset of system \"a\", On: answered 204",
+        "power of system \"a\" went on",
+    ]) {
+        assert!(line.ends_with(end), "{lines:?}");
+    }
+    let log = std::fs::read_to_string(folder.path().join("switch.log")).unwrap();
+    assert_eq!(log, "a off\na on\n");
 }
 
 #[test]

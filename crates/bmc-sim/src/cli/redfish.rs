@@ -1,11 +1,13 @@
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bmc_sim::Power;
 use bmc_sim::redfish::{
-    Acknowledgement, CertificateConfig, PublishedResets, Quirk, RedfishConfig, RedfishServer,
-    RedfishSystem, RedfishUser, TaskConfig,
+    Acknowledgement, CertificateConfig, PowerSwitch, PublishedResets, Quirk, RedfishConfig,
+    RedfishServer, RedfishSystem, RedfishUser, TaskConfig,
 };
 use clap::ValueEnum;
 
@@ -37,6 +39,11 @@ pub(super) struct Options {
     /// How long after its acknowledgement a reset acts.
     #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = seconds)]
     power_delay: Duration,
+    /// Run this program before a machine goes on or off, with the id of the system and "on" or "off" as its arguments:
+    /// it may start and stop a virtual machine. Nobody is answered until it has ended; where its exit code is not 0, power
+    /// stays as it is.
+    #[arg(long, value_name = "PROGRAM")]
+    on_power: Option<PathBuf>,
     /// How long every answer takes.
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
     answer_delay: Duration,
@@ -108,6 +115,7 @@ impl Options {
             systems: self.systems.iter().map(|id| self.system(id)).collect(),
             page_size: self.page_size,
             power_delay: self.power_delay,
+            power_switch: self.on_power.clone().map(power_switch),
             answer_delay: self.answer_delay,
             acknowledgement: match self.tasks {
                 true => Acknowledgement::Task(TaskConfig::new()),
@@ -150,6 +158,28 @@ impl Certificate {
             Self::CommonName => CertificateConfig::CommonNameOnly,
         }
     }
+}
+
+/// The program as a switch. What it prints goes to standard error, because standard output tells what happens.
+fn power_switch(program: PathBuf) -> PowerSwitch {
+    PowerSwitch::new(move |system, power| {
+        let ended = Command::new(&program)
+            .args([system, &power.to_string()])
+            .stdin(Stdio::null())
+            .stdout(io::stderr())
+            .status();
+        match ended {
+            Ok(status) if status.success() => true,
+            Ok(status) => complain(&program, &status),
+            Err(error) => complain(&program, &error),
+        }
+    })
+}
+
+fn complain(program: &Path, reason: &dyn std::fmt::Display) -> bool {
+    // A closed standard error leaves nobody to tell.
+    let _ = writeln!(io::stderr(), "bmc-sim: {}: {reason}", program.display());
+    false
 }
 
 /// What can be a segment of a path as it is.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::{CertificateConfig, Faults, Quirk};
+use super::{CertificateConfig, Faults, PowerSwitch, Quirk};
 use crate::Power;
 
 /// What a simulated Redfish service is like. [`RedfishConfig::new`] gives one without peculiarities.
@@ -28,6 +28,9 @@ pub struct RedfishConfig {
     pub power_delay: Duration,
     /// How long power stays off in a power cycle.
     pub cycle_off: Duration,
+    /// What carries changes of power out. Without one the machines are nothing but a state; with one, a restart is off and
+    /// on.
+    pub power_switch: Option<PowerSwitch>,
     /// Whether `PoweringOff` and `PoweringOn` are shown between a reset and its effect.
     pub powering_states: bool,
     /// How a reset that was taken is answered.
@@ -191,6 +194,7 @@ impl RedfishConfig {
             page_size: 100,
             power_delay: Duration::ZERO,
             cycle_off: Duration::from_secs(1),
+            power_switch: None,
             powering_states: false,
             acknowledgement: Acknowledgement::NoContent,
             answer_delay: Duration::ZERO,

@@ -11,6 +11,7 @@ mod connection;
 mod event;
 mod faults;
 mod http;
+mod power_switch;
 mod quirk;
 mod server;
 mod service;
@@ -26,6 +27,7 @@ pub use faults::{
     PowerStateFault, RedirectTarget, Requests,
 };
 pub use http::{Request, Response};
+pub use power_switch::PowerSwitch;
 pub use quirk::{Quirk, QuirkFacts};
 pub use server::{Counts, Credentials, RedfishServer, RedfishStartError, RequestRecord};
 pub use service::{Reply, Service};

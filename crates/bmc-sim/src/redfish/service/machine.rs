@@ -1,12 +1,13 @@
 use std::time::{Duration, Instant};
 
 use crate::Power;
-use crate::redfish::{RedfishConfig, RedfishEventKind, ResetType};
+use crate::redfish::{PowerSwitch, RedfishConfig, RedfishEventKind, ResetType};
 
 /// The machine that a system stands for. It moves on only when asked, up to the instant that it is told.
 pub(super) struct Machine {
     id: String,
     power: Power,
+    switch: Option<PowerSwitch>,
     /// What is still to happen, the earliest first.
     scheduled: Vec<(Instant, Step)>,
     last_reset: Option<Instant>,
@@ -33,10 +34,11 @@ pub(super) enum Transition {
 }
 
 impl Machine {
-    pub(super) fn new(id: &str, power: Power) -> Self {
+    pub(super) fn new(id: &str, power: Power, switch: Option<PowerSwitch>) -> Self {
         Self {
             id: id.to_owned(),
             power,
+            switch,
             scheduled: Vec::new(),
             last_reset: None,
             went_off: None,
@@ -121,8 +123,8 @@ impl Machine {
             ResetType::GracefulShutdown => soft_off,
             ResetType::PushPowerButton if self.power == Power::On => soft_off,
             ResetType::PushPowerButton => on,
-            ResetType::ForceRestart => Some(Step::Restart),
-            ResetType::GracefulRestart => (!faults.ignore_graceful).then_some(Step::Restart),
+            ResetType::ForceRestart => Some(self.restart()),
+            ResetType::GracefulRestart => (!faults.ignore_graceful).then_some(self.restart()),
             ResetType::PowerCycle if self.power == Power::Off => on,
             ResetType::PowerCycle if faults.ignore_on => Some(Step::PowerOff { forced: true }),
             ResetType::PowerCycle => {
@@ -130,6 +132,13 @@ impl Machine {
                 Some(Step::CycleBegins { off })
             }
             ResetType::Nmi => Some(Step::DiagnosticInterrupt),
+        }
+    }
+
+    fn restart(&self) -> Step {
+        match self.switch {
+            None => Step::Restart,
+            Some(_) => Step::CycleBegins { off: Duration::ZERO },
         }
     }
 
@@ -171,7 +180,7 @@ impl Machine {
     }
 
     fn change_power(&mut self, at: Instant, power: Power) -> Option<RedfishEventKind> {
-        if self.power == power {
+        if self.power == power || !self.is_switched(power) {
             return None;
         }
         self.power = power;
@@ -185,5 +194,10 @@ impl Machine {
                 RedfishEventKind::PowerOn(self.id.clone())
             }
         })
+    }
+
+    /// Whether the switch, if there is one, has done it.
+    fn is_switched(&self, power: Power) -> bool {
+        self.switch.as_ref().is_none_or(|switch| switch.switch(&self.id, power))
     }
 }

@@ -65,7 +65,9 @@ impl Service {
         if config.quirks.contains(&Quirk::HgxBaseboard) {
             config.systems.push(RedfishSystem::hgx_baseboard());
         }
-        let machine = |system: &RedfishSystem| Machine::new(&system.id, system.initial_power);
+        let machine = |system: &RedfishSystem| {
+            Machine::new(&system.id, system.initial_power, config.power_switch.clone())
+        };
         Self {
             address,
             started: now,

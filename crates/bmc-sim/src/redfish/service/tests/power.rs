@@ -1,5 +1,7 @@
+use std::sync::mpsc;
+
 use super::*;
-use crate::redfish::{PowerStateFault, PublishedResets, RedfishSystem, ResetType};
+use crate::redfish::{PowerStateFault, PowerSwitch, PublishedResets, RedfishSystem, ResetType};
 
 #[test]
 fn resets_do_what_they_are_called() {
@@ -55,6 +57,44 @@ fn the_way_to_another_state_is_shown_where_it_is_to_be() {
     assert_eq!(bench.power_state(), "PoweringOn");
     bench.wait(5.0);
     assert_eq!(bench.power_state(), "On");
+}
+
+#[test]
+fn a_switch_carries_out_each_change_and_a_restart_is_two() {
+    use Power::{Off, On};
+    let (switched, changes) = mpsc::channel();
+    let switch = PowerSwitch::new(move |system, power| {
+        assert_eq!(system, "1");
+        switched.send(power).is_ok()
+    });
+    let mut bench = Bench::new(RedfishConfig { power_switch: Some(switch), ..config() });
+    for (kind, expected) in [
+        ("On", &[][..]),
+        ("ForceRestart", &[Off, On]),
+        ("PowerCycle", &[Off, On]),
+        ("ForceOff", &[Off]),
+        ("ForceRestart", &[]),
+        ("On", &[On]),
+        ("Nmi", &[]),
+    ] {
+        bench.reset(kind);
+        bench.power();
+        bench.wait(1.0);
+        bench.power();
+        assert_eq!(changes.try_iter().collect::<Vec<_>>(), expected, "{kind}");
+    }
+}
+
+#[test]
+fn power_that_the_switch_cannot_change_stays_as_it_is() {
+    let switch = PowerSwitch::new(|_, _| false);
+    let mut bench = Bench::new(RedfishConfig { power_switch: Some(switch), ..config() });
+    for kind in ["ForceOff", "PowerCycle", "ForceRestart"] {
+        assert_eq!(bench.reset(kind).status, 204, "{kind}");
+        bench.wait(2.0);
+        assert_eq!(bench.power_state(), "On", "{kind}");
+    }
+    assert!(!bench.has_event(&RedfishEventKind::PowerOff("1".into())));
 }
 
 #[test]
