@@ -37,11 +37,27 @@ impl Cib {
     }
 
     pub fn run(mut self, primitive: &Primitive) -> Self {
-        let Primitive { id, agent, attributes, operations } = primitive;
+        self.resources += &primitive.to_xml();
+        self
+    }
+
+    /// On each node, as `ID-clone`; also while a node is lost and not fenced yet, for it may be needed for that.
+    pub fn run_everywhere(mut self, primitive: &Primitive) -> Self {
+        let id = format!("{}-clone", primitive.id);
         let _ = write!(
             self.resources,
-            "<primitive id='{id}' {agent}><instance_attributes id='{id}-attributes'>{attributes}</instance_attributes>\
-             <operations>{operations}</operations></primitive>"
+            "<clone id='{id}'>{}<meta_attributes id='{id}-meta'>{}</meta_attributes></clone>",
+            primitive.to_xml(),
+            pair(&id, "requires", "nothing")
+        );
+        self
+    }
+
+    /// The second is started after the first, and stopped before it.
+    pub fn order(mut self, first: &str, then: &str) -> Self {
+        let _ = write!(
+            self.constraints,
+            "<rsc_order id='{first}-{then}' first='{first}' then='{then}'/>"
         );
         self
     }
@@ -93,6 +109,14 @@ impl Primitive {
 
     fn new(id: &str, agent: String) -> Self {
         Self { id: id.to_owned(), agent, attributes: String::new(), operations: String::new() }
+    }
+
+    fn to_xml(&self) -> String {
+        let Self { id, agent, attributes, operations } = self;
+        format!(
+            "<primitive id='{id}' {agent}><instance_attributes id='{id}-attributes'>{attributes}</instance_attributes>\
+             <operations>{operations}</operations></primitive>"
+        )
     }
 
     /// With this parameter.

@@ -13,6 +13,7 @@ mod process;
 mod traces;
 
 mod cleanup;
+mod controller;
 mod failover;
 mod fencer;
 mod single;
