@@ -30,6 +30,7 @@ mod ipmilan;
 mod lan;
 mod matrix;
 mod metadata;
+mod ocf;
 mod pacemaker;
 mod redfish_counts;
 mod redfish_differential;

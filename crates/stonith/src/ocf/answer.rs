@@ -69,7 +69,8 @@ impl Failure {
         Self { details, ..self }
     }
 
-    pub(super) fn as_generic(self) -> Self {
+    /// The same, as nothing more than a failure.
+    pub(super) fn generic(self) -> Self {
         Self { code: Code::Generic, ..self }
     }
 

@@ -32,7 +32,7 @@ pub(super) async fn fence(environment: &Environment) -> Result<Code, Failure> {
         Err(NotFenced { failure, meaning }) => telling.tell_rest(&format!("{failure}; {meaning}")),
     }
     // That it does not run is an answer to a monitor only.
-    let is_reached = asked.map_err(|error| error.failure.as_generic())?;
+    let is_reached = asked.map_err(|error| error.failure.generic())?;
     match telling.mute {
         Some(failure) => Err(failure),
         None if !is_reached => Err(Failure::new(Code::Generic, "no device could be reached")),

@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::answer::{Code, Failure, line_of, say, warn};
 use super::controller::{Place, is_reachable, no_device, status, trouble, within};
 use super::environment::{CheckLevel, Environment};
+use crate::client::{Client, ClientError};
 use crate::protocol::{DeviceStatus, ReachStatus, Request, Status};
 
 /// How long it may take where the cluster does not say.
 const DEFAULT: Duration = Duration::from_secs(20);
+
+/// How long a controller may take to end that has hung up on us.
+const ENDING: Duration = Duration::from_secs(2);
 
 /// Tells whether the controller runs, reaches its devices, and has other targets than before.
 pub(super) async fn monitor(environment: &Environment) -> Result<Code, Failure> {
@@ -19,25 +25,35 @@ pub(super) async fn monitor(environment: &Environment) -> Result<Code, Failure> 
     };
     let level = environment.check_level()?;
     let signals_changes = environment.signals_changes()?;
-    let probe = level >= CheckLevel::Asked;
-    let request = Request::Status { probe, watch: true, within_ms: within(end) };
-    let mut told = status(&mut client, &request, end).await?;
-    if is_undecided(&told) {
-        let changed = told.changed;
-        let request = Request::AwaitDevice { within_ms: within(end) };
-        told = status(&mut client, &request, end).await?;
-        told.changed |= changed;
-    }
-    say(&targets(
-        told.generation,
-        told.devices.iter().map(|d| d.targets.len()).sum(),
-        told.changed,
-    ))?;
+    let told = match told(&mut client, level, end).await {
+        // It ends just now, or was killed.
+        Err(ClientError::Gone { .. })
+            if place.is_free(end.min(Instant::now() + ENDING)).await? =>
+        {
+            return Err(Failure::silent(Code::NotRunning));
+        }
+        told => told?,
+    };
+    let count = told.devices.iter().map(|device| device.targets.len()).sum();
+    // Whether anybody reads it says nothing of the controller.
+    let _ = say(&targets(told.generation, count, told.changed));
     if let Some(trouble) = &told.trouble {
         warn(&line_of(&format!("the targets are those of before: {trouble}")));
     }
     judge(&told, level)?;
     Ok(if told.changed && signals_changes { Code::Degraded } else { Code::Success })
+}
+
+async fn told(client: &mut Client, level: CheckLevel, end: Instant) -> Result<Status, ClientError> {
+    let probe = level >= CheckLevel::Asked;
+    let request = Request::Status { probe, watch: true, within_ms: within(end) };
+    let told = status(client, &request, end).await?;
+    if !is_undecided(&told) {
+        return Ok(told);
+    }
+    let request = Request::AwaitDevice { within_ms: within(end) };
+    let later = status(client, &request, end).await?;
+    Ok(Status { changed: told.changed || later.changed, ..later })
 }
 
 /// Nothing answers, and something was not asked yet.

@@ -9,6 +9,7 @@ use super::answer::{Code, Failure, line_of, warn};
 use super::controller::{self, Place};
 use super::environment::Environment;
 use super::time::Time;
+use crate::client::ClientError;
 use crate::protocol::{Reply, Request};
 
 /// How long it may take where the cluster does not say.
@@ -55,8 +56,10 @@ async fn stop_within(place: &Place, time: Time) -> Result<Code, Failure> {
 
 async fn ask(place: &Place, end: Instant) -> Result<(), Failure> {
     let Some(mut client) = place.connect(end).await? else { return Ok(()) };
-    match controller::ask(&mut client, &Request::Stop, end).await? {
-        Reply::Stopping => Ok(()),
-        _ => Err(client.misplaced().into()),
+    match controller::ask(&mut client, &Request::Stop, end).await {
+        // Somebody else has asked already.
+        Ok(Reply::Stopping) | Err(ClientError::Gone { .. }) => Ok(()),
+        Ok(_) => Err(client.misplaced().into()),
+        Err(error) => Err(error.into()),
     }
 }
