@@ -68,18 +68,18 @@ impl IpmiSim {
         fs::write(folder.path().join("lan.conf"), lan_conf(&folder, port, setup))
             .expect("lan.conf");
         fs::write(folder.path().join("bmc.emu"), bmc_emu(setup)).expect("bmc.emu");
-        let child = Command::new("ipmi_sim")
-            .current_dir(folder.path())
-            .args(["-c", "lan.conf", "-f", "bmc.emu", "-s", "state", "-n"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("ipmi_sim starts: run ./tests/run, which installs it");
-        let sim = Self { child, port, folder };
+        let sim = Self { child: started(&folder), port, folder };
         sim.set_power(true);
         sim.wait_until_it_answers();
         sim
+    }
+
+    /// The BMC dies and begins anew, with no session; its machine goes on.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.child.wait().expect("it ends");
+        self.child = started(&self.folder);
+        self.wait_until_it_answers();
     }
 
     pub fn port(&self) -> u16 {
@@ -167,6 +167,17 @@ impl Drop for IpmiSim {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn started(folder: &TempDir) -> Child {
+    Command::new("ipmi_sim")
+        .current_dir(folder.path())
+        .args(["-c", "lan.conf", "-f", "bmc.emu", "-s", "state", "-n"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("ipmi_sim starts: run ./tests/run, which installs it")
 }
 
 fn bmc_emu(setup: &Setup) -> String {

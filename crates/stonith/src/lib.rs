@@ -20,6 +20,7 @@ mod lock;
 mod plan;
 pub mod protocol;
 mod server;
+mod text;
 
 use std::env;
 use std::ffi::OsStr;
