@@ -40,5 +40,6 @@ mod redfish_peers;
 mod redfish_secrets;
 mod redhat;
 mod secrets;
+mod stonith;
 mod support;
 mod workarounds;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use roxmltree::{Document, Node};
@@ -81,19 +81,18 @@ fn every_parameter_and_agent_is_described() {
 
 #[test]
 fn the_schema_of_fence_agents_accepts_them() {
-    assert_valid(Path::new("/usr/share/cluster/relaxng/metadata.rng"));
+    assert_valid(&schema_of_fence_agents());
 }
 
 /// pcs takes metadata that name no OCF version for 1.0, and refuses an agent whose metadata its schema does not accept.
 #[test]
 fn the_schema_of_pcs_accepts_them() {
-    let schema = installed::unpacked("PCS").join("usr/share/pcs/data/ocf-1.0.rng");
     for name in NAMES {
         let text = metadata_of(&Agent::ours_called(name));
         let document = Document::parse(&text).expect("XML");
         assert!(children(document.root_element(), "version").next().is_none());
     }
-    assert_valid(&schema);
+    assert_valid(&schema_of_pcs());
 }
 
 /// As pacemaker-controld asks for them: several at a time, as a user without any rights.
@@ -231,16 +230,37 @@ fn sentences(metadata: &str) -> BTreeSet<String> {
 }
 
 fn assert_valid(schema: &Path) {
+    for name in NAMES {
+        assert_accepted_by(schema, name, &metadata_of(&Agent::ours_called(name)));
+    }
+}
+
+/// Both schemas accept these metadata.
+#[track_caller]
+pub fn assert_accepted(name: &str, text: &str) {
+    for schema in [schema_of_fence_agents(), schema_of_pcs()] {
+        assert_accepted_by(&schema, name, text);
+    }
+}
+
+fn schema_of_fence_agents() -> PathBuf {
+    "/usr/share/cluster/relaxng/metadata.rng".into()
+}
+
+fn schema_of_pcs() -> PathBuf {
+    installed::unpacked("PCS").join("usr/share/pcs/data/ocf-1.0.rng")
+}
+
+#[track_caller]
+fn assert_accepted_by(schema: &Path, name: &str, text: &str) {
     assert!(schema.exists(), "{} is not there: run ./tests/run", schema.display());
     let folder = tempfile::tempdir().unwrap();
-    for name in NAMES {
-        let document = folder.path().join(name);
-        fs::write(&document, metadata_of(&Agent::ours_called(name))).unwrap();
-        let xmllint = Command::new("xmllint")
-            .args(["--noout", "--relaxng"])
-            .args([schema, &document])
-            .output()
-            .expect("xmllint starts: run ./tests/run, which installs it");
-        assert!(xmllint.status.success(), "{name}: {xmllint:#?}");
-    }
+    let document = folder.path().join(name);
+    fs::write(&document, text).unwrap();
+    let xmllint = Command::new("xmllint")
+        .args(["--noout", "--relaxng"])
+        .args([schema, &document])
+        .output()
+        .expect("xmllint starts: run ./tests/run, which installs it");
+    assert!(xmllint.status.success(), "{name}: {xmllint:#?}");
 }

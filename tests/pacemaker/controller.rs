@@ -16,7 +16,8 @@ const DEVICE: &str = "fencing";
 fn the_cluster_keeps_controllers_and_fences_through_them() {
     let setup = Setup::new()
         .agent("fence_controller", env!("CARGO_BIN_EXE_fence_controller"))
-        .resource_agent("stonith", "ipmilan", env!("CARGO_BIN_EXE_stonith-controller"));
+        .agent("stonith-controller", env!("CARGO_BIN_EXE_stonith-controller"))
+        .linked_resource_agent("stonith", "ipmilan", "stonith-controller");
     let mut cluster = Cluster::start(setup, 2, &by_controllers());
     for node in ["node1", "node2"] {
         assert_eq!(controllers(&cluster, node).len(), 1, "{node}");

@@ -2,7 +2,7 @@
 //! whatever is in them when they end.
 
 use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -87,6 +87,14 @@ impl Setup {
     /// With this program as the resource agent `ocf:provider:name`.
     pub fn resource_agent(self, provider: &str, name: &str, program: impl AsRef<Path>) -> Self {
         self.put(Path::new("ocf").join(provider).join(name), program.as_ref())
+    }
+
+    /// With a link to one of these fence agents, or what else was put there, as the resource agent `ocf:provider:name`.
+    pub fn linked_resource_agent(self, provider: &str, name: &str, target: &str) -> Self {
+        let folder = self.folder.path().join("ocf").join(provider);
+        fs::create_dir_all(&folder).expect("a folder");
+        symlink(Path::new("/usr/sbin").join(target), folder.join(name)).expect("a link");
+        self
     }
 
     fn put(self, place: PathBuf, program: &Path) -> Self {

@@ -16,6 +16,8 @@ const LONGEST_RUN: Duration = Duration::from_secs(60);
 pub fn program(name: &str) -> &'static str {
     match name {
         "fence_redfish" => env!("CARGO_BIN_EXE_fence_redfish"),
+        "fence_controller" => env!("CARGO_BIN_EXE_fence_controller"),
+        "stonith-controller" => env!("CARGO_BIN_EXE_stonith-controller"),
         _ => env!("CARGO_BIN_EXE_fence_ipmilan"),
     }
 }
@@ -213,7 +215,8 @@ impl Drop for Running {
     }
 }
 
-fn send_signal(pid: u32, name: &str) {
+/// Sends a process a signal, by the signal's name without SIG.
+pub fn send_signal(pid: u32, name: &str) {
     let _ = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
 }
 

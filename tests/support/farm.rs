@@ -58,6 +58,11 @@ impl Bmcs {
         self.farm.with_bmc(number - 1, silence).expect("there is one");
     }
 
+    /// How many datagrams all of them have received so far.
+    pub fn datagrams(&self) -> u64 {
+        self.farm.counts().datagrams.received
+    }
+
     /// How many sessions were opened at this place so far, and how many were closed by the console.
     pub fn sessions(&self, number: usize) -> (usize, usize) {
         let events = self.happened(number);

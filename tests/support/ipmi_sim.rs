@@ -18,6 +18,7 @@ pub struct IpmiSim {
     child: Child,
     address: SocketAddr,
     folder: TempDir,
+    launcher: Launcher,
 }
 
 /// How a BMC is set up.
@@ -81,26 +82,20 @@ impl IpmiSim {
         fs::write(folder.path().join("lan.conf"), lan_conf(&folder, address, setup))
             .expect("lan.conf");
         fs::write(folder.path().join("bmc.emu"), bmc_emu(setup)).expect("bmc.emu");
-        let path = |name: &str| folder.path().join(name);
-        let child = setup
-            .launcher
-            .command("ipmi_sim")
-            .arg("-c")
-            .arg(path("lan.conf"))
-            .arg("-f")
-            .arg(path("bmc.emu"))
-            .arg("-s")
-            .arg(path("state"))
-            .arg("-n")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("ipmi_sim starts: run ./tests/run, which installs it");
-        let sim = Self { child, address, folder };
+        let launcher = setup.launcher.clone();
+        let child = started(&launcher, &folder);
+        let sim = Self { child, address, folder, launcher };
         sim.set_power(true);
         sim.wait_until_it_answers();
         sim
+    }
+
+    /// The BMC dies and begins anew, with no session; its machine goes on.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.child.wait().expect("it ends");
+        self.child = started(&self.launcher, &self.folder);
+        self.wait_until_it_answers();
     }
 
     pub fn port(&self) -> u16 {
@@ -187,6 +182,24 @@ impl Drop for IpmiSim {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn started(launcher: &Launcher, folder: &TempDir) -> Child {
+    let path = |name: &str| folder.path().join(name);
+    launcher
+        .command("ipmi_sim")
+        .arg("-c")
+        .arg(path("lan.conf"))
+        .arg("-f")
+        .arg(path("bmc.emu"))
+        .arg("-s")
+        .arg(path("state"))
+        .arg("-n")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("ipmi_sim starts: run ./tests/run, which installs it")
 }
 
 fn bmc_emu(setup: &Setup) -> String {

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod certificates;
 pub mod comparison;
+pub mod controller;
 pub mod farm;
 pub mod http_proxy;
 pub mod installed;

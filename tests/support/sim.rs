@@ -72,6 +72,12 @@ impl Sim {
         (events.iter().filter(opened).count(), events.iter().filter(closed).count())
     }
 
+    /// How often a login was refused so far.
+    pub fn refusals(&self) -> usize {
+        let refused = |event: &&EventKind| matches!(event, EventKind::SessionRefused { .. });
+        self.happened().iter().filter(refused).count()
+    }
+
     /// What protected the sessions so far.
     pub fn protections(&self) -> Vec<Protection> {
         let protection = |event| match event {

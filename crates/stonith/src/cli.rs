@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::daemon::{self, Begun, Cause};
 use crate::instance::{InstanceName, RUN_DIRECTORY, RunDirectory};
 use crate::protocol::{ReachStatus, Reply, Request, Status};
+use crate::text::escaped;
 
 /// Nobody hands over a longer configuration.
 const LONGEST_CONFIGURATION: u64 = 16 * 1024 * 1024;
@@ -187,7 +188,7 @@ async fn ask(
 fn shown(status: &Status) -> String {
     let mut text = format!("process {}, targets of generation {}\n", status.pid, status.generation);
     if let Some(trouble) = &status.trouble {
-        text += &format!("targets not read: {}\n", trouble.escape_debug());
+        text += &format!("targets not read: {}\n", escaped(trouble));
     }
     for device in &status.devices {
         text += &format!("{}: {}", device.device.escape_debug(), reach(&device.reach));
@@ -205,7 +206,7 @@ pub(crate) fn reach(reach: &ReachStatus) -> String {
         ReachStatus::Unknown => "not asked yet".to_owned(),
         ReachStatus::Reachable { age_ms } => format!("answered {} s ago", age_ms.as_secs()),
         ReachStatus::Unreachable { age_ms, reason } => {
-            let reason = reason.escape_debug();
+            let reason = escaped(reason);
             format!("cannot be used since {} s: {reason}", age_ms.as_secs())
         }
     }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::instance::{InstanceName, RunDirectory};
 use crate::lines::{Lines, ReadError};
 use crate::protocol::{self, LONGEST_ANSWER, Reply, Request};
+use crate::text::escaped;
 
 /// How much longer than a request may take its answer is waited for.
 pub(crate) const GRACE: Duration = Duration::from_secs(3);
@@ -66,7 +67,7 @@ pub enum ClientError {
         waited: Duration,
     },
     /// It refused.
-    #[error("the controller {instance} refused the request: {}", .reason.escape_debug())]
+    #[error("the controller {instance} refused the request: {}", escaped(.reason))]
     Refused {
         /// Its name.
         instance: InstanceName,

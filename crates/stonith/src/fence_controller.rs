@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::client::{Client, ClientError};
 use crate::instance::{InstanceName, RUN_DIRECTORY, RunDirectory};
 use crate::protocol::{NodeReply, Outcome, ReachStatus, Reply, Request, Targets};
+use crate::text::escaped;
 
 /// The name of the program.
 pub const NAME: &str = "fence_controller";
@@ -122,7 +123,7 @@ impl Provider for Controllers {
             Reply::Node(NodeReply { node: told, outcome }) if told == node => match outcome {
                 Outcome::Success(done) => {
                     if let Some(warning) = done.warning {
-                        log::error!("{}: {}", node.escape_debug(), warning.escape_debug());
+                        log::error!("{}: {}", node.escape_debug(), escaped(&warning));
                     }
                     Ok(Success::Reported(command))
                 }
@@ -186,7 +187,7 @@ enum ControllerError {
     Several(Vec<String>),
     #[error("cannot look for controllers in {}: {reason}", .directory.path().display())]
     Directory { directory: RunDirectory, reason: std::io::Error },
-    #[error("{}: {}", .node.escape_debug(), .reason.escape_debug())]
+    #[error("{}: {}", .node.escape_debug(), escaped(.reason))]
     Node { node: String, reason: String },
     #[error("the controller reaches none of its devices: {states}")]
     NoDevice { states: String },

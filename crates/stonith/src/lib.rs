@@ -21,6 +21,7 @@ mod ocf;
 mod plan;
 pub mod protocol;
 mod server;
+mod text;
 
 use std::env;
 use std::panic::{self, PanicHookInfo};

@@ -53,11 +53,20 @@ struct State {
     /// The generation that was told to who watches.
     told: Option<u64>,
     trouble: Option<String>,
-    /// Of the file of targets, when it was read last.
-    stamp: Option<Stamp>,
+    read: Read,
     /// By resource.
     claims: BTreeMap<String, Claim>,
     is_stopped: bool,
+}
+
+/// What is known of the file of targets.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Read {
+    /// It is to be read, whatever it looks like.
+    #[default]
+    Never,
+    /// It looked like this when it was read last, or was not there.
+    As(Option<Stamp>),
 }
 
 /// What is known of a resource that this controller uses.
@@ -141,7 +150,7 @@ impl Controller {
 
     fn has_news(&self) -> bool {
         let path = self.config.mapfile.as_ref();
-        path.is_some_and(|path| self.state().stamp != Stamp::of(path))
+        path.is_some_and(|path| self.state().read != Read::As(Stamp::of(path)))
     }
 
     /// Reads the targets anew, and asks all devices again that do not answer. Where it fails, the targets of before are
@@ -169,10 +178,12 @@ impl Controller {
         // Before it is read: a change that comes in between is seen the next time.
         let stamp = path.and_then(Stamp::of);
         let result = self.take_from(path).await;
-        // The other controller may end at any time.
-        let is_to_be_read_again = matches!(result, Err(SetUpError::Locked { .. }))
-            || stamp.is_some_and(|stamp| stamp.is_fresh());
-        self.state().stamp = stamp.filter(|_| !is_to_be_read_again);
+        self.state().read = match result {
+            // The other controller may end at any time.
+            Err(SetUpError::Locked { .. }) => Read::Never,
+            _ if stamp.is_some_and(|stamp| stamp.is_fresh()) => Read::Never,
+            _ => Read::As(stamp),
+        };
         result
     }
 

@@ -1,0 +1,84 @@
+//! One controller of a name, and one for a device.
+
+use super::ipmi;
+use crate::support::agent::{Agent, program};
+use crate::support::controller::{INSTANCE, NodeReply, Site};
+use crate::support::sim::Sim;
+
+#[test]
+fn a_second_controller_of_the_same_name_is_told_who_runs() {
+    let bmc = Sim::start();
+    let site = Site::new();
+    let config = ipmi(&[("node1", bmc.lines())]);
+    let first = site.start(&config);
+    let second = site.start_called(INSTANCE, &config);
+    assert_eq!(second.end().code(), Some(1));
+    let told = format!("process {} has locked", first.id());
+    assert!(first.log().contains(&told), "{}", first.log());
+    // The first one is none the worse for it.
+    assert_eq!(first.fence("off", &["node1"]), [NodeReply::success("node1", "off")]);
+    let id = first.id();
+    first.kill();
+    let third = site.start(&config);
+    assert_ne!(third.id(), id);
+    assert_eq!(third.fence("on", &["node1"]), [NodeReply::success("node1", "on")]);
+}
+
+#[test]
+fn a_device_belongs_to_one_controller_until_that_ends_or_is_killed() {
+    let bmc = Sim::start_with(|config| config.max_sessions = 2);
+    let site = Site::new();
+    let config = ipmi(&[("node1", bmc.lines())]);
+    // The same BMC by other words: another node, another agent of the same protocol.
+    let others = [
+        ipmi(&[("node2", bmc.lines())]),
+        ipmi(&[("node1", bmc.lines())]).replace("fence_ipmilan", "fence_ilo4"),
+    ];
+    let first = site.start(&config);
+    first.wait_until_reachable(1);
+    for (number, config) in others.iter().enumerate() {
+        let other = site.start_called(&format!("other{number}"), config);
+        let id = first.id();
+        let log = site.path(&format!("other{number}.log"));
+        assert_eq!(other.end().code(), Some(1));
+        let log = std::fs::read_to_string(log).expect("a log");
+        let told = format!("another controller on this machine uses it: process {id} has locked");
+        assert!(log.contains(&told), "{log}");
+    }
+    assert_eq!(bmc.sessions(), (1, 0));
+    first.kill();
+    let mut other = site.start_called("other0", &others[0]);
+    other.wait_until_it_listens();
+    assert_eq!(other.fence("off", &["node2"]), [NodeReply::success("node2", "off")]);
+    other.stop();
+    assert_eq!(site.start(&config).fence("on", &["node1"]), [NodeReply::success("node1", "on")]);
+}
+
+#[test]
+fn what_is_wrong_with_a_configuration_is_one_line_and_exit_code_1() {
+    let site = Site::new();
+    for (text, words) in [
+        ("", "missing field `agent`"),
+        ("agent = \"fence_ipmilan\"\n", "fence_ipmilan cannot list machines"),
+        ("agent = \"fence_ipmilan\"\nhostlist = \"\"\n", "hostlist names no node"),
+        ("agent = \"fence_ipmilan\"\nhostlist = \"a=\"\n", "'a=' is neither NODE nor NODE=PLACE"),
+        ("agent = \"fence_nobody\"\nhostlist = \"a=b\"\n", "'fence_nobody' is not there"),
+        ("agent = \"fence_ipmilan\"\nhostlist = \"a=b\"\n[parameters]\ncipher = 4\n", "xRC4"),
+        (
+            "agent = \"fence_ipmilan\"\nmapfile = \"/nowhere/map.toml\"\n",
+            "cannot read /nowhere/map.toml",
+        ),
+    ] {
+        let controller = site.start_called("wrong", text);
+        let log = site.path("wrong.log");
+        assert_eq!(controller.end().code(), Some(1), "{text}");
+        let said = std::fs::read_to_string(&log).expect("a log");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.contains(words), "{text}: {said}");
+        std::fs::remove_file(log).expect("it is there");
+    }
+    for arguments in [&["run"][..], &["fly"], &["run", "--config"], &["status", "a/b"]] {
+        let run = Agent::at(program("stonith-controller")).arguments(arguments.to_vec()).run();
+        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:?}");
+    }
+}
