@@ -37,8 +37,8 @@ pub struct Setup {
     folder: TempDir,
 }
 
-/// Namespaces of its own: processes, mounts, network, IPC, host name. They end with the thread that started it, whatever
-/// becomes of that.
+/// Namespaces of its own: processes, mounts, network, IPC, host name. They end with the thread that started it,
+/// whatever becomes of that.
 pub struct Lab {
     inside: Inside,
     outermost: Child,
