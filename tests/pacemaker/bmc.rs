@@ -141,8 +141,8 @@ impl Bmc {
         }
     }
 
-    /// Who had the port before may be on its way out, or another thread's child have it yet, as long as it is no program of
-    /// its own.
+    /// Who had the port before may be on its way out, or another thread's child have it yet, until that has become the
+    /// program that it is to be.
     fn wait_until_free(&self, protocol: Protocol) {
         let (table, state) = match protocol {
             Protocol::Ipmi => ("udp", ""),

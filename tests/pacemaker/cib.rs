@@ -26,8 +26,8 @@ impl Cib {
             // The first election would be waited for for 20 seconds; and a fencing that fails, for a minute.
             .property("dc-deadtime", "2s")
             .property("stonith-timeout", "40s")
-            // On a busy machine one thing would be started after the other, a service behind a fence device that does not
-            // answer.
+            // On a busy machine one thing would be started after the other: a service behind a fence device whose BMC
+            // does not answer.
             .property("load-threshold", "0%")
     }
 

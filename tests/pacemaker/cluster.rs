@@ -201,14 +201,15 @@ fn corosync_conf(nodes: usize) -> String {
         )
     };
     let list: String = (1..=nodes).map(node).collect();
+    let two = u8::from(nodes == 2);
     // A scheduling class and a cgroup of its own are not what a namespace keeps to itself.
     format!(
-        "totem {{\n version: 2\n cluster_name: lab\n transport: knet\n token: 1000\n crypto_cipher: none\n crypto_hash: none\n}}\n\
+        "totem {{\n version: 2\n cluster_name: lab\n transport: knet\n token: 1000\n\
+         crypto_cipher: none\n crypto_hash: none\n}}\n\
          system {{\n sched_rr: no\n move_to_root_cgroup: no\n}}\n\
-         logging {{\n to_stderr: no\n to_syslog: no\n to_logfile: yes\n logfile: /var/log/corosync.log\n timestamp: hires\n}}\n\
+         logging {{\n to_stderr: no\n to_syslog: no\n to_logfile: yes\n logfile: /var/log/corosync.log\n}}\n\
          quorum {{\n provider: corosync_votequorum\n two_node: {two}\n}}\n\
-         nodelist {{\n{list}}}\n",
-        two = u8::from(nodes == 2)
+         nodelist {{\n{list}}}\n"
     )
 }
 

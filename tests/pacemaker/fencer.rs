@@ -243,6 +243,7 @@ fn a_wrong_password_is_a_failure_that_is_told() {
         for asked in ["--fence", "--reboot"] {
             let (answer, log) = fencer.ask(&[asked, NODE, "--timeout", "60"]);
             assert_eq!(answer.code, Some(1), "{agent}: {answer:?}, {log}");
+            assert!(answer.stderr.contains("Couldn't fence"), "{agent}: {answer:?}");
             assert!(log.contains(told), "{agent}: {log}");
             assert!(peer.is_on(&fencer.lab), "{agent}");
         }
@@ -253,7 +254,7 @@ fn a_wrong_password_is_a_failure_that_is_told() {
 #[test]
 fn a_bmc_that_hangs_is_a_failure_that_is_told() {
     let fencer = Fencer::start();
-    let ipmi = fencer.lab.in_network(|| Sim::start());
+    let ipmi = fencer.lab.in_network(Sim::start);
     ipmi.with_faults(|faults| faults.silent = true);
     let redfish = fencer.lab.in_network(|| RedfishSim::start_at("127.0.0.1:0", |_| {}));
     redfish.with_faults(|faults| faults.connection = Some(ConnectionFault::HangInHandshake));
@@ -272,7 +273,7 @@ fn a_bmc_that_hangs_is_a_failure_that_is_told() {
 #[test]
 fn an_agent_that_is_killed_leaves_nothing_that_is_in_the_way() {
     let fencer = Fencer::start();
-    let ipmi = fencer.lab.in_network(|| Sim::start());
+    let ipmi = fencer.lab.in_network(Sim::start);
     fencer.register("fence_ipmilan", &listed(ipmi.lines(), &["pcmk_off_timeout=3s"]));
     ipmi.with_faults(|faults| faults.ignore_power_off = true);
     let (answer, log) = fencer.ask(&["--fence", NODE, "--timeout", "60"]);

@@ -37,8 +37,8 @@ pub struct Setup {
     folder: TempDir,
 }
 
-/// Namespaces of its own: processes, mounts, network, IPC, host name. Whatever becomes of the thread that started it, they
-/// end with it.
+/// Namespaces of its own: processes, mounts, network, IPC, host name. They end with the thread that started it,
+/// whatever becomes of that.
 pub struct Lab {
     inside: Inside,
     outermost: Child,
@@ -253,7 +253,8 @@ impl Inside {
         fs::read_to_string(format!("/proc/{}/net/{table}", self.first)).expect("the lab's network")
     }
 
-    /// Does something with the sockets of the lab's network. What it starts in a thread or a process of its own stays there.
+    /// Does something with the sockets of the lab's network. What is started in a thread or a process of its own stays
+    /// there.
     pub fn in_network<T>(&self, work: impl FnOnce() -> T) -> T {
         let network = |process: &str| File::open(format!("/proc/{process}/ns/net"));
         let way_back = WayBack(network("thread-self").expect("a network"));

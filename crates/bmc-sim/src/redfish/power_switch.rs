@@ -7,7 +7,9 @@ use crate::Power;
 ///
 /// The service waits for it, and tells the new state to nobody before.
 #[derive(Clone)]
-pub struct PowerSwitch(Arc<dyn Fn(&str, Power) -> bool + Send + Sync>);
+pub struct PowerSwitch(Arc<Switch>);
+
+type Switch = dyn Fn(&str, Power) -> bool + Send + Sync;
 
 impl PowerSwitch {
     /// A switch that is called with the id of a system, and the state that it is to come to. Where it gives `false`, the
