@@ -181,6 +181,7 @@ fn a_controller_that_is_stopped_in_the_middle_of_a_login_leaves_no_session() {
     let controller = site.start(&config);
     assert_eq!(controller.fence("off", &["node1"]), [NodeReply::success("node1", "off")]);
     assert_eq!(bmc.refusals(), 0, "{:?}", bmc.happened());
+    assert!(bmc.sessions().0 > 1, "it was in the middle of it at least once: {:?}", bmc.happened());
 }
 
 /// A command is sent again in the session, and in a new one if that does not help.

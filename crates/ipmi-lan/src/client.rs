@@ -78,6 +78,12 @@ impl Client {
         }
     }
 
+    /// Whether a call of [`Client::login`] that was dropped has left half a session at the BMC; the next call goes on with it.
+    #[must_use]
+    pub fn is_half_open(&self) -> bool {
+        self.session.is_half_open()
+    }
+
     /// Sends a command and waits, until `deadline`, for its answer.
     ///
     /// # Errors

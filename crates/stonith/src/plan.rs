@@ -399,7 +399,7 @@ fn set_plug(config: &mut AgentConfig, plug: &str) -> Result<(), ConfigError> {
 }
 
 impl DeviceKey {
-    fn of(config: &AgentConfig) -> Self {
+    pub(crate) fn of(config: &AgentConfig) -> Self {
         let given = config.given();
         let parameters =
             given.map(|(parameter, value)| (parameter.name.to_string(), text_of(value)));
@@ -460,5 +460,295 @@ fn resource_of(config: &AgentConfig, key: &DeviceKey) -> String {
             key.parameters.hash(&mut hasher);
             format!("{agent} {:016x}", hasher.finish())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use fencing::providers::Native;
+    use fencing::{
+        AgentAction, Kind, Loaded, Parameter, Port, PowerCommand, PowerState, Provider, Success,
+    };
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// A power strip.
+    struct Strip;
+
+    #[async_trait]
+    impl Provider for Strip {
+        async fn load_agents(&self, _: Instant) -> Loaded {
+            let actions = [Action::Off, Action::Status, Action::Monitor, Action::List];
+            let agent = Agent {
+                parameters: vec![
+                    Parameter { required: true, ..Parameter::new("plug", Kind::String) },
+                    Parameter { required: true, ..Parameter::new("ip", Kind::String) },
+                    Parameter::new("password", Kind::Secret),
+                ],
+                actions: actions.map(AgentAction::Shown).to_vec(),
+                plug: Plug::Required,
+                ..Agent::new("fence_strip")
+            };
+            let strange = Agent { parameters: Vec::new(), ..Agent::new("fence_strange") };
+            let strange = Agent { actions: agent.actions.clone(), ..strange };
+            Loaded { agents: vec![agent, strange], failures: Vec::new() }
+        }
+
+        fn verify(&self, _: &AgentConfig) -> Result<(), Error> {
+            Ok(())
+        }
+
+        async fn command(
+            &self,
+            _: &AgentConfig,
+            _: PowerCommand,
+            _: Instant,
+        ) -> Result<Success, Error> {
+            unreachable!("nothing is asked")
+        }
+
+        async fn status(&self, _: &AgentConfig, _: Instant) -> Result<PowerState, Error> {
+            unreachable!("nothing is asked")
+        }
+
+        async fn monitor(&self, _: &AgentConfig, _: Instant) -> Result<(), Error> {
+            unreachable!("nothing is asked")
+        }
+
+        async fn list(&self, _: &AgentConfig, _: Instant) -> Result<Vec<Port>, Error> {
+            unreachable!("nothing is asked")
+        }
+    }
+
+    /// What the agents of BMCs want besides.
+    const USER: &str = "username = \"admin\"\npassword = \"secret\"\n";
+
+    async fn fence() -> Fence {
+        let mut fence = Fence::new();
+        fence.register("native", Native::new()).unwrap();
+        fence.register("redhat", Strip).unwrap();
+        assert!(fence.load_agents(Duration::from_secs(1)).await.is_empty());
+        fence
+    }
+
+    async fn planned(config: &str, file: Option<&str>) -> Result<Plan, String> {
+        let config: Config = toml::from_str(&format!("instance = \"test\"\n{config}")).unwrap();
+        let file = file.map(|text| toml::from_str::<MapFile>(text).unwrap());
+        let plan = Plan::of(&config, file.as_ref(), &fence().await);
+        plan.map_err(|error| error.to_string())
+    }
+
+    /// `node: device` or `node: device, plug plug`, in alphabetical order.
+    async fn machines(config: &str, file: Option<&str>) -> Vec<String> {
+        let plan = planned(config, file).await.unwrap();
+        let machine = |(node, target): (&String, &PlannedTarget)| {
+            let device = &plan.devices[&target.device].name;
+            let plug = target.plug.as_ref().map(|plug| format!(", plug {plug}"));
+            format!("{node}: {device}{}", plug.unwrap_or_default())
+        };
+        plan.targets.iter().map(machine).collect()
+    }
+
+    #[tokio::test]
+    async fn a_list_of_hosts_says_where_each_device_is() {
+        let list = |agent: &str, list: &str, more: &str| {
+            let user = if agent == "fence_strip" { "" } else { USER };
+            format!("agent = \"{agent}\"\nhostlist = \"{list}\"\n[parameters]\n{user}{more}")
+        };
+        let ip = "ip = \"10.0.0.9\"\n";
+        for (config, expected) in [
+            (
+                list(
+                    "fence_ipmilan",
+                    "b=10.0.0.2:9623, a=10.0.0.1;c=[fd00::1]:9624\td=fd00::2",
+                    "",
+                ),
+                &[
+                    "a: fence_ipmilan 10.0.0.1:623",
+                    "b: fence_ipmilan 10.0.0.2:9623",
+                    "c: fence_ipmilan [fd00::1]:9624",
+                    "d: fence_ipmilan [fd00::2]:623",
+                ][..],
+            ),
+            (list("fence_ipmilan", "a", ip), &["a: fence_ipmilan 10.0.0.9:623"]),
+            (
+                list("fence_redfish", "a=bmc-a b=BMC-B", ""),
+                &["a: fence_redfish bmc-a:443", "b: fence_redfish bmc-b:443"],
+            ),
+            // The only machine of a device needs no name there.
+            (list("fence_redfish", "a", ip), &["a: fence_redfish 10.0.0.9:443"]),
+            (
+                list("fence_redfish", "a=1 b=2", ip),
+                &["a: fence_redfish 10.0.0.9:443, plug 1", "b: fence_redfish 10.0.0.9:443, plug 2"],
+            ),
+            (
+                list("fence_redfish", "a b", ip),
+                &["a: fence_redfish 10.0.0.9:443, plug a", "b: fence_redfish 10.0.0.9:443, plug b"],
+            ),
+            (
+                list("fence_strip", "a b=3", ip),
+                &["a: fence_strip 10.0.0.9, plug a", "b: fence_strip 10.0.0.9, plug 3"],
+            ),
+        ] {
+            assert_eq!(machines(&config, None).await, expected, "{config}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_said_of_one_machine_counts_more_than_what_is_said_of_all() {
+        let config = "agent = \"fence_ipmilan\"\nmapfile = \"map\"\n\
+                      [parameters]\nusername = \"all\"\nipport = 1\npower_timeout = 1\n";
+        let file = "[parameters]\nipport = 2\npower_timeout = 2\n\
+                    [targets.a]\nip = \"10.0.0.1\"\npower_timeout = 3\n\
+                    [targets.b]\nip = \"10.0.0.2\"\n\
+                    [targets.c]\nagent = \"fence_strip\"\nip = \"10.0.0.3\"\n";
+        // The parameters of all are those of one agent; another one may not have them.
+        let error = planned(config, Some(file)).await.unwrap_err();
+        assert!(error.starts_with("c: unknown parameter"), "{error}");
+        let file = file.split("[targets.c]").next().unwrap();
+        let plan = planned(config, Some(file)).await.unwrap();
+        let value = |node: &str, name: &str| {
+            let device = &plan.devices[&plan.targets[node].device];
+            device.config.text(name).or_else(|| device.config.integer(name).map(|n| n.to_string()))
+        };
+        assert_eq!(value("a", "username").as_deref(), Some("all"));
+        assert_eq!(value("a", "ipport").as_deref(), Some("2"));
+        let timeout = |node: &str| {
+            plan.devices[&plan.targets[node].device].config.seconds("power_timeout").unwrap()
+        };
+        assert_eq!([timeout("a"), timeout("b")].map(|time| time.as_secs()), [3, 2]);
+    }
+
+    #[tokio::test]
+    async fn machines_behind_one_device_share_it() {
+        let file = "[targets.a]\nip = \"10.0.0.1\"\nplug = \"1\"\n\
+                    [targets.b]\nip = \"10.0.0.1\"\nplug = \"2\"\n\
+                    [targets.c]\nagent = \"fence_ipmilan\"\nip = \"10.0.0.1\"\n";
+        let config = format!("agent = \"fence_redfish\"\nmapfile = \"map\"\n[parameters]\n{USER}");
+        let plan = planned(&config, Some(file)).await.unwrap();
+        let resources: Vec<_> =
+            plan.devices.values().map(|device| device.resource.as_str()).collect();
+        assert_eq!(resources, ["ipmi 10.0.0.1:623", "redfish 10.0.0.1:443"]);
+        assert!(plan.devices.values().all(|device| !device.is_asked_for_targets));
+    }
+
+    #[tokio::test]
+    async fn a_device_without_machines_is_asked_for_them_if_it_can_be() {
+        let config = format!("agent = \"fence_redfish\"\n[parameters]\nip = \"10.0.0.1\"\n{USER}");
+        let plan = planned(&config, None).await.unwrap();
+        assert!(plan.targets.is_empty());
+        assert!(plan.devices.values().all(|device| device.is_asked_for_targets));
+        let error = planned("agent = \"fence_ipmilan\"\n[parameters]\nip = \"a\"\n", None).await;
+        assert!(error.unwrap_err().starts_with("fence_ipmilan cannot list machines"));
+    }
+
+    /// Two names for a device are one device, to the controller and to the lock.
+    #[tokio::test]
+    async fn a_device_is_what_it_is_by_whatever_name() {
+        async fn resource(agent: &str, ip: &str) -> String {
+            let user = if agent == "fence_strip" { "" } else { USER };
+            let config = format!("agent = \"{agent}\"\n[targets.a]\nip = \"{ip}\"\n{user}");
+            let plan = planned(&config, None).await.unwrap();
+            plan.devices.into_values().next().unwrap().resource
+        }
+        for (ip, resource_) in [
+            ("10.0.0.1", "ipmi 10.0.0.1:623"),
+            ("BMC1.example", "ipmi bmc1.example:623"),
+            ("fd00::1", "ipmi [fd00::1]:623"),
+            ("[fd00::1]", "ipmi [fd00::1]:623"),
+            ("FD00:0:0::0001", "ipmi [fd00::1]:623"),
+        ] {
+            for agent in ["fence_ipmilan", "fence_ilo4", "fence_idrac"] {
+                assert_eq!(resource(agent, ip).await, resource_, "{agent} {ip}");
+            }
+        }
+        assert_eq!(resource("fence_redfish", "10.0.0.1").await, "redfish 10.0.0.1:443");
+        assert_eq!(resource("fence_strip", "10.0.0.1").await, "fence_strip 10.0.0.1");
+        let strange = "agent = \"fence_strange\"\n[targets.a]\n";
+        let plan = planned(strange, None).await.unwrap();
+        let resource = &plan.devices.values().next().unwrap().resource;
+        assert!(resource.starts_with("fence_strange "), "{resource}");
+    }
+
+    #[tokio::test]
+    async fn mistakes_are_told_with_the_machine() {
+        let two = |one: &str, other: &str| format!("[targets.a]\n{one}[targets.b]\n{other}");
+        let ip = "ip = \"10.0.0.1\"\n";
+        let ipmilan = "agent = \"fence_ipmilan\"\n";
+        for (config, file, expected) in [
+            (format!("{ipmilan}hostlist = \"a\"\n"), None, "a: where is its device?"),
+            (format!("{ipmilan}hostlist = \" ,; \"\n"), None, "hostlist names no node"),
+            (format!("{ipmilan}hostlist = \"=1\"\n"), None, "hostlist: '=1' is neither"),
+            (
+                format!("{ipmilan}hostlist = \"a b\"\n[parameters]\n{ip}"),
+                None,
+                "a and b are the same machine by their parameters: fence_ipmilan 10.0.0.1:623",
+            ),
+            (
+                format!("{ipmilan}hostlist = \"a=1\"\n[targets.b]\n{ip}"),
+                None,
+                "targets come from one source",
+            ),
+            (
+                format!("{ipmilan}hostlist = \"a=1\"\n"),
+                Some(format!("[targets.b]\n{ip}")),
+                "targets come from one source",
+            ),
+            (ipmilan.to_owned(), Some(String::new()), "the file of targets names no node"),
+            (ipmilan.to_owned(), Some(two(ip, ip)), "a and b are the same machine"),
+            (
+                ipmilan.to_owned(),
+                Some(two(ip, &format!("{ip}lanplus = true\n"))),
+                "ipmi 10.0.0.1:623 is used with two different sets of parameters (by a and b)",
+            ),
+            (
+                ipmilan.to_owned(),
+                Some(two(ip, &format!("{ip}agent = \"fence_ilo4\"\n"))),
+                "ipmi 10.0.0.1:623 is used with two different sets of parameters (by a and b)",
+            ),
+            (ipmilan.to_owned(), Some(format!("[targets.\"a b\"]\n{ip}")), "'a b' is no name"),
+            (
+                ipmilan.to_owned(),
+                Some(format!("[targets.\"a\\u001b\"]\n{ip}")),
+                "'a\\u{1b}' is no name",
+            ),
+            (
+                ipmilan.to_owned(),
+                Some("[targets.a]\n".to_owned()),
+                "a: you have to enter the fence address",
+            ),
+            (ipmilan.to_owned(), Some(format!("[targets.a]\n{ip}ipport = \"secret\"\n")), "a: "),
+            (
+                ipmilan.to_owned(),
+                Some(format!("[targets.a]\n{ip}nonsense = 1\n")),
+                "a: unknown parameter",
+            ),
+            (
+                ipmilan.to_owned(),
+                Some(format!("[targets.a]\n{ip}agent = \"fence_nobody\"\n")),
+                "the fence agent 'fence_nobody' is not there",
+            ),
+        ] {
+            let error = planned(&config, file.as_deref()).await.unwrap_err();
+            assert!(error.starts_with(expected), "{config}{file:?}: {error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn all_agents_that_are_named_are_loaded_and_nothing_of_a_device_prints() {
+        let config = "agent = \"fence_strip\"\n[targets.a]\nip = \"10.0.0.1\"\n\
+                      password = \"secret\"\n[targets.b]\nagent = \"fence_ilo4\"\nip = \"10.0.0.2\"\n";
+        let parsed: Config = toml::from_str(&format!("instance = \"test\"\n{config}")).unwrap();
+        let file = toml::from_str::<MapFile>("[parameters]\nagent = \"fence_x\"\n").unwrap();
+        let names = agents_of(&parsed, Some(&file));
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["fence_ilo4", "fence_strip", "fence_x"]);
+        let plan = planned(config, None).await.unwrap();
+        let printed = format!("{plan:?}");
+        assert!(printed.contains("password") && !printed.contains("secret"), "{printed}");
     }
 }

@@ -182,7 +182,9 @@ async fn first_reading(
 ) -> Result<Reading, FenceError> {
     let deadline = settings.answer_deadline();
     let mut pause = CONFIRMATION;
+    let mut busy = None;
     loop {
+        let begin = Instant::now();
         match Reading::take(device, Reading::last_chance(deadline)).await {
             Ok(reading) => {
                 log::info!("{}: power is {}", device.address(), reading.state());
@@ -190,8 +192,15 @@ async fn first_reading(
             }
             Err(error) if error.kind() == ErrorKind::Busy && Instant::now() + pause < deadline => {
                 log::info!("{}: {error}; asking again", device.address());
+                busy = Some(error);
                 sleep(pause).await;
                 pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+            }
+            // For that there was hardly any time. What it said before is the reason.
+            Err(error)
+                if error.kind() == ErrorKind::NoAnswer && deadline < begin + LONGEST_PAUSE =>
+            {
+                return Err(FenceError::Status(busy.unwrap_or(error)));
             }
             Err(error) => return Err(FenceError::Status(error)),
         }

@@ -351,6 +351,18 @@ async fn a_bmc_that_is_busy_at_first_is_asked_again() {
     assert_eq!(error.to_string(), "unable to read the power state: scripted Busy");
 }
 
+/// That a login at the very end was not answered says nothing; that the BMC had no room until then does.
+#[tokio::test(start_paused = true)]
+async fn a_bmc_that_was_busy_until_there_was_no_time_left_is_told_as_busy() {
+    for (times, reason) in [(23, "scripted Busy"), (5, "scripted NoAnswer")] {
+        let mut machine = Machine::new(PowerState::On);
+        machine.readings = vec![Err(ErrorKind::Busy); times].into();
+        machine.readings.push_back(Err(ErrorKind::NoAnswer));
+        let error = run(&mut machine, Action::Off, &settings()).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("unable to read the power state: {reason}"));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_power_wait_of_zero_is_no_wait_and_takes_two_readings() {
     let mut machine = Machine::new(PowerState::On);

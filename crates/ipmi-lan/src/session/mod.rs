@@ -272,6 +272,13 @@ impl<R: CryptoRng> Session<R> {
         })
     }
 
+    /// Whether a login is under way that the BMC has answered: there may be half a session, which only the end of the login
+    /// makes one that can be closed.
+    #[must_use]
+    pub fn is_half_open(&self) -> bool {
+        matches!(&self.state, State::LoggingIn(login) if login.was_heard())
+    }
+
     /// Sends a request; [`Event::Answered`] or [`Event::Unanswered`] follows by `deadline`. A request that is still
     /// under way is given up for it.
     ///

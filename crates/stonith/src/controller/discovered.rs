@@ -31,3 +31,43 @@ pub(super) fn targets(
     }
     Ok(targets)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> DeviceKey {
+        DeviceKey::of(&fencing::AgentConfig::new(std::sync::Arc::new(fencing::Agent::new("a"))))
+    }
+
+    /// `node=plug` for each.
+    fn named(ports: &[(&str, Option<&str>)]) -> Result<Vec<String>, String> {
+        let port = |(name, alias): &(&str, Option<&str>)| Port {
+            name: (*name).to_owned(),
+            alias: alias.map(str::to_owned),
+            state: None,
+        };
+        let targets = targets(&key(), ports.iter().map(port).collect())?;
+        let named = |(node, target): (String, PlannedTarget)| {
+            format!("{node}={}", target.plug.unwrap_or_default())
+        };
+        Ok(targets.into_iter().map(named).collect())
+    }
+
+    #[test]
+    fn machines_are_named_by_their_aliases_where_all_have_one() {
+        assert_eq!(named(&[]).unwrap(), [""; 0]);
+        assert_eq!(named(&[("1", Some("b")), ("2", Some("a"))]).unwrap(), ["a=2", "b=1"]);
+        assert_eq!(named(&[("1", Some("b")), ("2", None)]).unwrap(), ["1=1", "2=2"]);
+        assert_eq!(named(&[("1", Some("x")), ("2", Some("x"))]).unwrap(), ["1=1", "2=2"]);
+        assert_eq!(named(&[("1", Some("a b"))]).unwrap(), ["1=1"]);
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_is_no_list() {
+        let error = named(&[("1", None), ("1", None)]).unwrap_err();
+        assert!(error.starts_with("the device lists '1' twice"), "{error}");
+        assert!(named(&[("a\u{1b}", None)]).unwrap_err().contains("no name of a node"));
+        assert!(named(&[("", None)]).is_err());
+    }
+}

@@ -1,6 +1,8 @@
 //! One device that is kept ready: logged in, asked now and then, its commands one after the other.
 
 mod queue;
+#[cfg(test)]
+mod tests;
 
 use std::pin::pin;
 use std::sync::Arc;

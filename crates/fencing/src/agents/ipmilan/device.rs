@@ -26,8 +26,8 @@ const SESSION_LOST_AFTER: Duration = Duration::from_secs(4);
 const CYCLE_ACKNOWLEDGED_AFTER: Duration = Duration::from_millis(500);
 
 /// How long the end of a login is waited for that nobody needs any more: a session that is half open could not be given
-/// back.
-const LOGIN_ENDED_AFTER: Duration = Duration::from_millis(500);
+/// back, and takes a place at the BMC for a minute.
+const LOGIN_ENDED_AFTER: Duration = Duration::from_secs(2);
 /// How long the GUID, without which fencing goes on, is waited for.
 const GUID_ANSWERED_AFTER: Duration = Duration::from_secs(2);
 
@@ -118,9 +118,9 @@ impl Device for Bmc {
 
     async fn close(&mut self) {
         self.is_logged_in = false;
-        let is_half = self.logging_in.take().is_some();
+        self.logging_in = None;
         if let Some(mut client) = self.client.take() {
-            if is_half {
+            if client.is_half_open() {
                 let _ = timeout(LOGIN_ENDED_AFTER, client.login()).await;
             }
             client.close().await;

@@ -142,6 +142,10 @@ impl Login {
         self.unreachable = None;
     }
 
+    pub(super) fn was_heard(&self) -> bool {
+        self.heard
+    }
+
     pub(super) fn next_timeout(&self, retry: &RetryPolicy) -> Instant {
         let step = match self.expect.sent() {
             Some(sent) => sent.transmissions.next_at(),
