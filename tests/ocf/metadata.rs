@@ -12,6 +12,9 @@ use crate::support::agent::Agent;
 const NAMES: &[&str] =
     &["ipmilan", "redfish", "ilo4", "agent", "apc_snmp", "dummy", "virsh", "vmware_rest"];
 
+/// A parameter, its type, and its default.
+type Content = (&'static str, &'static str, Option<&'static str>);
+
 fn metadata_of(name: &str) -> String {
     let resource = Resource::called(name);
     // The action is all that there is.
@@ -97,7 +100,7 @@ fn they_have_the_parameters_of_the_controller_and_of_the_fence_agent() {
         "run_directory",
         "agent_directories",
     ];
-    let some: &[(&str, &[(&str, &str, Option<&str>)])] = &[
+    let some: &[(&str, &[Content])] = &[
         (
             "ipmilan",
             &[

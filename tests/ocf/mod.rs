@@ -12,9 +12,15 @@ mod secrets;
 mod start;
 mod stop;
 
+use std::time::Duration;
+
 use resource::Resource;
 
 use crate::support::sim::Sim;
+
+/// How much longer than its time an action may seem to take where the machine of the tests is busy: the agent itself is
+/// started in it, and read.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// `node1=127.0.0.1:9623,node2=…`: a machine behind each.
 fn hostlist<'a>(bmcs: impl IntoIterator<Item = &'a Sim>) -> String {

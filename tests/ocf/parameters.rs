@@ -5,12 +5,15 @@ use super::resource::{Resource, for_everybody};
 use crate::support::agent::{Agent, Run};
 use crate::support::sim::Sim;
 
+/// The agent's name, parameters, the exit code, words of the reason.
+type Case = (&'static str, &'static [(&'static str, &'static str)], i32, &'static str);
+
 /// What is wrong is told before anything is done, with the exit code that says where it has to be mended: 2 on this
 /// machine, 5 a program is missing, 6 in the configuration of the cluster.
 #[test]
 fn each_mistake_has_its_exit_code() {
     let bmc = Sim::start();
-    let cases: &[(&str, &[(&str, &str)], i32, &str)] = &[
+    let cases: &[Case] = &[
         ("ipmilan", &[("usrname", "secret")], 6, "unknown parameter 'usrname'"),
         ("ipmilan", &[("plug", "1")], 6, "plug"),
         ("ipmilan", &[("lanplus", "maybe")], 6, "lanplus"),

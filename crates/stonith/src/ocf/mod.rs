@@ -1,11 +1,7 @@
 //! The OCF agent: what a cluster calls to start, watch and stop a controller, and to fence through it.
 //!
 //! It is called as the OCF resource agent API 1.1 has it: the action is the first argument, parameters are
-//! `OCF_RESKEY_*` in the environment, the result is the exit code. The name that it is called by says which fence agent the
-//! controller uses: `fence_ipmilan` under the name `ipmilan`, `fence_X` under any name X that a user makes, and under the
-//! name `agent` the one that a parameter names. It is installed as symbolic links to the program `stonith-controller` in
-//! `/usr/lib/ocf/resource.d/stonith/`, where pacemaker looks for resource agents, and in `/usr/lib/heartbeat/stonith.d/`:
-//! `ipmilan`, `redfish`, `agent`.
+//! `OCF_RESKEY_*` in the environment, the result is the exit code.
 
 mod answer;
 mod controller;
@@ -27,7 +23,7 @@ use std::process::ExitCode;
 use log::LevelFilter;
 use tokio::runtime::Builder;
 
-use answer::{Code, Failure, say, warn};
+use answer::{Code, Failure, say};
 use environment::Environment;
 
 /// What the agent is asked for.
@@ -72,8 +68,8 @@ fn action(name: &str, arguments: &[OsString]) -> Result<Action, Failure> {
         return Err(Failure::new(Code::Generic, reason));
     }
     let [argument] = arguments else {
-        warn(&usage(name));
-        return Err(Failure::new(Code::Arguments, "exactly one argument is wanted: the action"));
+        let failure = Failure::new(Code::Arguments, "one argument is wanted: the action");
+        return Err(failure.with_details(usage(name).lines().map(str::to_owned).collect()));
     };
     let word = argument.to_string_lossy();
     match &*word {
