@@ -32,12 +32,12 @@ fn ports(ports: impl IntoIterator<Item = u16>) -> String {
     words.collect::<Vec<_>>().join(",")
 }
 
-/// A controller of these BMCs, by IPMI 2.0, that gives a silent one up after a second.
+/// A controller of these BMCs, by IPMI 2.0, that gives a silent one up after two seconds.
 fn controller_of<'a>(bmcs: impl IntoIterator<Item = &'a Sim>) -> Resource {
     Resource::called("ipmilan")
         .with("hostlist", &hostlist(bmcs))
         .with("username", "admin")
         .with("password", "secret")
         .with("lanplus", "1")
-        .with("login_timeout", "1")
+        .with("login_timeout", "2")
 }

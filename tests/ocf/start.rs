@@ -51,7 +51,7 @@ fn with_other_parameters_the_running_one_has_to_be_stopped_first() {
     resource.set("fence_action", "off");
     resource.set("signal_changes", "1");
     resource.start();
-    resource.set("login_timeout", "2");
+    resource.set("login_timeout", "3");
     for action in ["start", "reload"] {
         let run = resource.run(action);
         run.expect_failure("runs with other parameters");
@@ -70,9 +70,9 @@ fn where_no_device_is_reached_it_fails_with_the_reasons_and_leaves_nothing_runni
         bmc.with_faults(|faults| faults.silent = true);
     }
     let resource = controller_of(&bmcs);
-    let run = resource.within(Duration::from_secs(6), "start").run();
+    let run = resource.within(Duration::from_secs(12), "start").run();
     run.expect(1, "");
-    assert!(run.took < Duration::from_secs(6) + SLOW, "{run:#?}");
+    assert!(run.took < Duration::from_secs(12) + SLOW, "{run:#?}");
     let lines: Vec<_> = run.stderr.lines().collect();
     assert_eq!(lines.len(), 3, "{run:#?}");
     assert!(
