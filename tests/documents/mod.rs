@@ -59,8 +59,7 @@ impl Document {
                 .all(|(block, shown)| shown.starts_with(block.begins));
         assert!(is_known, "it shows other commands than these tests know: {beginnings:#?}");
 
-        // Not in the build folder, which may be a part of what the stage hides.
-        let folder = TempDir::new().unwrap();
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         for (index, (block, shown)) in self.blocks.iter().zip(&shown).enumerate() {
             let fill = |text: String, (gap, known): &(&str, &str)| text.replace(gap, known);
             let script = block.script(&self.filled_in.iter().fold(shown.clone(), fill));

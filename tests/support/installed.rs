@@ -50,6 +50,7 @@ impl Node {
         let stage = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/node");
         let folder = self.folder.path().to_str().expect("a path that is text");
         let agents = NAMES.iter().map(|name| Agent::ours_called(name).program().to_owned());
+        let agents = agents.chain([PathBuf::from(env!("CARGO_BIN_EXE_fence_controller"))]);
         Agent::at("unshare")
             .arguments(unshare)
             .arguments([stage, folder])
