@@ -43,8 +43,8 @@ impl Process {
         names.filter_map(|name| Self::read(name.parse().ok()?)).collect()
     }
 
-    /// `None` when there is none, or it has ended.
-    fn read(id: u32) -> Option<Self> {
+    /// The process or thread with this id. `None` when there is none, or it has ended.
+    pub fn read(id: u32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
         // The name may have anything in it.
         let (start, rest) = stat.rsplit_once(')')?;

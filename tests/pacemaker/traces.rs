@@ -87,25 +87,21 @@ impl Namespaces {
     }
 
     /// Who is in one of them, or has a thread there.
-    pub fn users(&self) -> Vec<String> {
-        let mut users = Vec::new();
-        for process in numbers(Path::new("/proc")) {
-            for thread in numbers(&process.join("task")) {
-                let link = |kind: &str| fs::read_link(thread.join("ns").join(kind)).ok();
-                if KINDS.iter().filter_map(|kind| link(kind)).any(|link| self.0.contains(&link)) {
-                    let name = fs::read_to_string(thread.join("comm")).unwrap_or_default();
-                    users.push(format!("{} {}", thread.display(), name.trim()));
-                }
-            }
-        }
-        users
+    pub fn users(&self) -> Vec<Process> {
+        let threads = numbers(Path::new("/proc")).into_iter().flat_map(|process| {
+            numbers(&Path::new("/proc").join(process.to_string()).join("task"))
+        });
+        let is_there = |thread: &u32| {
+            let link = |kind: &str| fs::read_link(format!("/proc/{thread}/ns/{kind}")).ok();
+            KINDS.iter().filter_map(|kind| link(kind)).any(|link| self.0.contains(&link))
+        };
+        // What has ended, and nobody has asked for yet, still has them.
+        threads.filter(is_there).filter_map(Process::read).collect()
     }
 }
 
-fn numbers(folder: &Path) -> Vec<PathBuf> {
+fn numbers(folder: &Path) -> Vec<u32> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let is_number = |path: &PathBuf| {
-        path.file_name().is_some_and(|name| name.as_encoded_bytes().iter().all(u8::is_ascii_digit))
-    };
-    entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_number).collect()
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.filter_map(|name| name.parse().ok()).collect()
 }
