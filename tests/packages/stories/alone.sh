@@ -6,11 +6,12 @@ fences fence_ilo4
 fences fence_redfish
 fences setpriv --reuid 65534 --regid 65534 --clear-groups fence_ipmilan
 fencectl --version
+stonith-controller --version
 bmc-sim quirks | grep IPMI >/dev/null
 for name in fencectl fencectl-power; do [ -e "/usr/share/man/man8/$name.8.gz" ]; done
 (. /usr/share/bash-completion/completions/fencectl)
 # The files say that they are ours, and under which licence.
-for package in native-fence-agents fencectl bmc-sim; do
+for package in native-fence-agents fencectl stonith-controller bmc-sim; do
     grep -q Expat "/usr/share/doc/$package/copyright"
     gzip -cd "/usr/share/doc/$package/third-party-licences.gz" | grep '^zeroize ' >/dev/null
     dpkg --verify "$package"
@@ -18,8 +19,8 @@ done
 
 dpkg --install "$next"
 are_native
-dpkg --remove native-fence-agents fencectl bmc-sim
+dpkg --remove native-fence-agents fencectl stonith-controller bmc-sim
 as_noted
-dpkg --purge native-fence-agents fencectl bmc-sim
+dpkg --purge native-fence-agents fencectl stonith-controller bmc-sim
 as_noted
 is_purged

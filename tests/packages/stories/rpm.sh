@@ -1,12 +1,13 @@
 # The packages for rpm have the same files and programs.
 # Folders that are everybody's there.
-mkdir -p /usr/share/{fish/vendor_completions.d,licenses,zsh/site-functions}
+mkdir -p /usr/{lib/{heartbeat,ocf/resource.d},share/{fish/vendor_completions.d,licenses,zsh/site-functions}}
 note
 rpm --dbpath /tmp/rpm --install --nodeps target/packages/*.rpm
 are_native
 fences fence_ipmilan
 fencectl --version
-rpm --dbpath /tmp/rpm --erase native-fence-agents fencectl bmc-sim
+stonith-controller --version
+rpm --dbpath /tmp/rpm --erase native-fence-agents fencectl stonith-controller bmc-sim
 as_noted
 # They take the place of Red Hat's for those, and need nothing newer than Red Hat 9 has.
 agents=$(echo target/packages/native-fence-agents-*.rpm)
