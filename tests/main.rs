@@ -32,6 +32,7 @@ mod matrix;
 mod metadata;
 mod ocf;
 mod pacemaker;
+mod packages;
 mod redfish_counts;
 mod redfish_differential;
 mod redfish_failures;

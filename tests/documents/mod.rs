@@ -73,7 +73,7 @@ impl Document {
 }
 
 /// What is indented by four blanks, without the indentation.
-fn blocks(document: &str) -> Vec<String> {
+pub fn blocks(document: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut block = String::new();
     for line in document.lines().chain(["end"]) {
