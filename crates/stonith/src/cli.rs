@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::client::{Client, ClientError};
-use crate::config::Config;
+use crate::config::{Config, without_value};
 use crate::daemon::{self, Begun, Cause};
 use crate::instance::{InstanceName, RUN_DIRECTORY, RunDirectory};
 use crate::protocol::{ReachStatus, Reply, Request, Status};
@@ -127,7 +127,8 @@ fn handed_over() -> Result<Config, String> {
     let mut text = Zeroizing::new(Vec::with_capacity(1024 * 1024));
     let read = io::stdin().lock().take(LONGEST_CONFIGURATION).read_to_end(&mut text);
     read.map_err(|error| format!("cannot read the configuration: {error}"))?;
-    serde_json::from_slice(&text).map_err(|error| format!("the configuration: {error}"))
+    serde_json::from_slice(&text)
+        .map_err(|error| format!("the configuration: {}", without_value(&error.to_string())))
 }
 
 fn tell(begun: &Begun) -> ExitCode {

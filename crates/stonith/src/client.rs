@@ -104,7 +104,13 @@ impl Client {
             }
         };
         let stream = UnixStream::connect(&socket).await.map_err(failed)?;
-        let pid = stream.peer_cred().ok().and_then(|peer| Pid::from_raw(peer.pid()?));
+        let peer = stream.peer_cred().map_err(failed)?;
+        // In a directory that others may write anybody could listen, and answer anything.
+        if ![0, rustix::process::geteuid().as_raw()].contains(&peer.uid()) {
+            let reason = format!("user {} listens there, who is not trusted", peer.uid());
+            return Err(failed(io::Error::new(io::ErrorKind::PermissionDenied, reason)));
+        }
+        let pid = peer.pid().and_then(Pid::from_raw);
         let (answers, requests) = stream.into_split();
         let lines = Lines::of(BufReader::new(answers), LONGEST_ANSWER);
         Ok(Self { instance: instance.clone(), pid, lines, requests })

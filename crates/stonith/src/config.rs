@@ -23,6 +23,7 @@ pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(20);
 pub(crate) const KEEP_ALIVE_OF_PROGRAMS: Duration = Duration::from_secs(60);
 /// So that a mistake is no flood.
 const SHORTEST_KEEP_ALIVE: Duration = Duration::from_millis(10);
+const LONGEST_KEEP_ALIVE: Duration = Duration::from_secs(3600);
 /// No file of targets is larger.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 /// Where the programs of other projects are.
@@ -61,7 +62,7 @@ pub struct Config {
     /// Where fence agents that are programs are looked for.
     #[serde(default = "agent_directories")]
     pub agent_directories: Vec<PathBuf>,
-    /// 0: what should be mended; 1: steps; 2: details.
+    /// 0: what happens; 1: steps; 2: details.
     #[serde(default)]
     pub verbose_level: u8,
 }
@@ -171,7 +172,7 @@ fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> ConfigFileErro
 }
 
 /// `invalid type: string "…", expected a number` without the value, which may be a misplaced secret.
-fn without_value(message: &str) -> String {
+pub(crate) fn without_value(message: &str) -> String {
     let is_about_value =
         message.starts_with("invalid type: ") || message.starts_with("invalid value: ");
     match (message.split_once(['"', '`']), message.rsplit_once(", expected ")) {
@@ -278,6 +279,9 @@ pub(crate) fn keepalive(seconds: f64) -> Result<Duration, String> {
     match Duration::try_from_secs_f64(seconds) {
         Ok(time) if time < SHORTEST_KEEP_ALIVE => {
             Err("a device is not asked more often than 100 times a second".to_owned())
+        }
+        Ok(time) if time > LONGEST_KEEP_ALIVE => {
+            Err("a device that is asked less often than once an hour is not kept ready".to_owned())
         }
         time => time.map_err(|error| error.to_string()),
     }

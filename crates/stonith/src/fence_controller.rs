@@ -18,6 +18,8 @@ use crate::text::escaped;
 
 /// The name of the program.
 pub const NAME: &str = "fence_controller";
+/// How long a controller may take to reach a device where it has reached none yet.
+const BEGINNING: Duration = Duration::from_secs(8);
 /// What is kept of the caller's time for the way there and back.
 const WAY: Duration = Duration::from_millis(500);
 
@@ -146,9 +148,9 @@ impl Provider for Controllers {
         }
     }
 
-    /// The controller is there, and at least one of its devices answers.
+    /// The controller is there, and at least one of its devices answers; one that has just begun is given a moment for that.
     async fn monitor(&self, config: &AgentConfig, deadline: Instant) -> Result<(), Error> {
-        let request = |within_ms| Request::Status { probe: false, watch: false, within_ms };
+        let request = |within: Duration| Request::AwaitDevice { within_ms: within.min(BEGINNING) };
         let mut asking = Asking::begin(config, request, deadline).await?;
         let Reply::Status(status) = asking.answer().await? else { return Err(asking.misplaced()) };
         let is_reachable = |reach: &ReachStatus| matches!(reach, ReachStatus::Reachable { .. });
@@ -162,7 +164,9 @@ impl Provider for Controllers {
     }
 
     async fn list(&self, config: &AgentConfig, deadline: Instant) -> Result<Vec<Port>, Error> {
-        let request = |within_ms| Request::Targets { states: true, within_ms };
+        // Whoever wants the names wants them now, whatever the devices are doing.
+        let is_for_states = config.text("action").as_deref() == Some(Action::ListStatus.name());
+        let request = |within_ms| Request::Targets { states: is_for_states, within_ms };
         let mut asking = Asking::begin(config, request, deadline).await?;
         let Reply::Targets(Targets { targets, .. }) = asking.answer().await? else {
             return Err(asking.misplaced());
@@ -181,7 +185,7 @@ impl Provider for Controllers {
 enum ControllerError {
     #[error(transparent)]
     Client(#[from] ClientError),
-    #[error("no controller is running: nothing in {} is the socket of one", .0.path().display())]
+    #[error("no controller is running: none was ever in {}", .0.path().display())]
     None(RunDirectory),
     #[error("several controllers are there, and controller does not say which: {}", .0.join(", "))]
     Several(Vec<String>),
@@ -280,10 +284,12 @@ mod tests {
         let directory = RunDirectory::new(folder.path());
         let chosen = || the_only_one(&directory).map_err(|error| error.to_string());
         assert!(chosen().unwrap_err().starts_with("no controller is running"));
-        std::fs::write(folder.path().join("a.sock"), "").unwrap();
-        std::fs::write(folder.path().join("a.lock"), "").unwrap();
+        for file in ["a.sock", "a.lock", "device-ipmi%20b.lock"] {
+            std::fs::write(folder.path().join(file), "").unwrap();
+        }
         assert_eq!(chosen().unwrap().as_str(), "a");
-        std::fs::write(folder.path().join("b.sock"), "").unwrap();
+        // Whether it runs now or not: that may change between two calls.
+        std::fs::write(folder.path().join("b.lock"), "").unwrap();
         assert!(chosen().unwrap_err().ends_with("which: a, b"));
         let nowhere = RunDirectory::new(folder.path().join("nowhere"));
         let error = the_only_one(&nowhere).unwrap_err().to_string();

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// Where controllers keep their sockets and locks, where nobody says otherwise. It is empty after a start of the machine.
 pub const RUN_DIRECTORY: &str = "/run/stonith-controller";
 
+/// How the names of the locks of devices begin.
+const DEVICE: &str = "device-";
+
 /// The name of a controller: one resource instance of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -17,7 +20,7 @@ pub struct InstanceName(String);
 /// Why a text is no name of a controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the name of a controller has 1 to {MOST} letters, digits, or '-', '_', '.', ':', '@', and does not begin with '.'",
+    "the name of a controller has 1 to {MOST} letters, digits, or '-', '_', '.', ':', '@', and does not begin with '.' or '{DEVICE}'",
     MOST = InstanceName::MOST
 )]
 pub struct InvalidName;
@@ -40,7 +43,8 @@ impl FromStr for InstanceName {
         let is_fine = |c: char| c.is_ascii_alphanumeric() || "-_.:@".contains(c);
         let is_name = (1..=Self::MOST).contains(&text.len())
             && text.chars().all(is_fine)
-            && !text.starts_with('.');
+            && !text.starts_with('.')
+            && !text.starts_with(DEVICE);
         if is_name { Ok(Self(text.to_owned())) } else { Err(InvalidName) }
     }
 }
@@ -102,10 +106,11 @@ impl RunDirectory {
             byte if is_plain(byte) => char::from(byte).to_string(),
             byte => format!("%{byte:02x}"),
         });
-        self.0.join(format!("device-{}.lock", name.collect::<String>()))
+        self.0.join(format!("{DEVICE}{}.lock", name.collect::<String>()))
     }
 
-    /// The controllers that have left a socket here, in alphabetical order; whether they still run is another matter.
+    /// The controllers that have run here since the machine was started, in alphabetical order; whether they still do is
+    /// another matter.
     ///
     /// # Errors
     /// When the directory cannot be read; one that is not there is empty.
@@ -117,7 +122,9 @@ impl RunDirectory {
         let mut names = Vec::new();
         for entry in entries {
             let name = entry?.file_name();
-            let stem = name.to_str().and_then(|name| name.strip_suffix(".sock"));
+            // Its lock stays when it ends: who means "the only one" does not suddenly mean another one.
+            let stem = name.to_str().and_then(|name| name.strip_suffix(".lock"));
+            let stem = stem.filter(|stem| !stem.starts_with(DEVICE));
             names.extend(stem.and_then(|stem| stem.parse::<InstanceName>().ok()));
         }
         names.sort();
@@ -141,7 +148,8 @@ mod tests {
             assert_eq!(name.parse::<InstanceName>().unwrap().to_string(), name);
         }
         let long = "a".repeat(49);
-        for name in ["", ".", "..", "a/b", "../a", ".hidden", "a b", "a\n", "ä", &long] {
+        for name in ["", ".", "..", "device-a", "a/b", "../a", ".hidden", "a b", "a\n", "ä", &long]
+        {
             assert!(name.parse::<InstanceName>().is_err(), "{name:?}");
         }
     }

@@ -34,29 +34,37 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
     /// What the next line says; `None` at the end. A last line without an end was cut, and says nothing.
     pub(crate) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ReadError> {
         loop {
-            let read = self.stream.fill_buf().await?;
-            if read.is_empty() {
-                return Ok(None);
+            if let Some(end) = self.begun.iter().position(|byte| *byte == b'\n') {
+                let rest = self.begun.split_off(end + 1);
+                let line = std::mem::replace(&mut self.begun, rest);
+                return Ok(Some(protocol::read(&line)?));
             }
-            let end = read.iter().position(|byte| *byte == b'\n');
-            let taken = end.map_or(read.len(), |end| end + 1);
-            if self.begun.len() + taken > self.longest {
+            if self.begun.len() >= self.longest {
                 return Err(ReadError::TooLong(self.longest));
             }
-            self.begun.extend(read.iter().take(taken));
-            self.stream.consume(taken);
-            if end.is_some() {
-                return Ok(Some(protocol::read(&std::mem::take(&mut self.begun))?));
+            if !self.read_on().await? {
+                return Ok(None);
             }
         }
     }
 
-    /// Comes back at the end of the stream; never, where something is said before it.
+    /// Comes back at the end of the stream. What is said before it is kept; of who says too much no end is seen.
     pub(crate) async fn end(&mut self) {
-        match self.stream.fill_buf().await {
-            Ok(read) if !read.is_empty() => std::future::pending().await,
-            _ => {}
+        while self.begun.len() < self.longest {
+            if !matches!(self.read_on().await, Ok(true)) {
+                return;
+            }
         }
+        std::future::pending().await
+    }
+
+    /// Takes what has come; false at the end.
+    async fn read_on(&mut self) -> io::Result<bool> {
+        let read = self.stream.fill_buf().await?;
+        let taken = read.len();
+        self.begun.extend_from_slice(read);
+        self.stream.consume(taken);
+        Ok(taken > 0)
     }
 }
 
@@ -69,6 +77,14 @@ mod tests {
 
     async fn first(text: &[u8]) -> Result<Option<Request>, ReadError> {
         Lines::of(BufReader::with_capacity(7, text), 100).next().await
+    }
+
+    #[tokio::test]
+    async fn the_end_is_seen_behind_what_is_said_before_it_and_that_is_kept() {
+        let line = b"{\"version\":1,\"request\":\"stop\"}\n";
+        let mut lines = Lines::of(BufReader::with_capacity(7, &line[..]), 100);
+        lines.end().await;
+        assert!(matches!(lines.next().await, Ok(Some(Request::Stop))));
     }
 
     #[tokio::test]

@@ -6,10 +6,10 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use fencing::{Action, Agent, AgentConfig, ConfigError, Error, Fence, Plug, Value};
+use fencing::{Action, Agent, AgentConfig, ConfigError, Error, Fence, Kind, Plug, Value};
 
-use crate::agents;
 use crate::config::{Config, ConfigFileError, MapFile, ParameterText, Parameters};
+use crate::{agents, fence_controller};
 
 /// Devices, and machines behind them.
 #[derive(Debug, Default)]
@@ -114,6 +114,9 @@ pub(crate) enum PlanError {
         /// Another one.
         other: String,
     },
+    /// A controller would wait for itself.
+    #[error("{} asks a controller: it cannot be the agent of one", fence_controller::NAME)]
+    Itself,
     /// A parameter is wrong.
     #[error("{}{source}", .node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default())]
     Parameter {
@@ -143,7 +146,7 @@ impl Plan {
             (None, None, Some(file)) => builder.add_all(&file.parameters, &file.targets)?,
             _ => return Err(PlanError::SeveralSources),
         }
-        Ok(builder.finish())
+        Ok(builder.plan)
     }
 }
 
@@ -232,7 +235,12 @@ impl Builder<'_> {
         let plug = if is_plug_missing { Some(node.to_owned()) } else { plug };
         let device = self.device(config, node)?;
         let target = PlannedTarget { device, plug };
-        if let Some((other, _)) = self.plan.targets.iter().find(|(_, other)| **other == target) {
+        // Without a plug it may be any of the machines there.
+        let is_same = |other: &PlannedTarget| {
+            other.device == target.device
+                && (other.plug == target.plug || other.plug.is_none() || target.plug.is_none())
+        };
+        if let Some((other, _)) = self.plan.targets.iter().find(|(_, other)| is_same(other)) {
             return Err(PlanError::SameMachine {
                 one: other.clone(),
                 other: node.to_owned(),
@@ -249,30 +257,6 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// A plug by which nothing has to be told from anything else is the device's own, as in the agent: whose only machine is meant
-    /// whatever it is called.
-    fn finish(self) -> Plan {
-        let mut plan = self.plan;
-        let only = |key: &DeviceKey| {
-            let mut behind = plan.targets.values().filter(|target| target.device == *key);
-            behind.next().filter(|_| behind.next().is_none())?.plug.clone()
-        };
-        let only: Vec<_> =
-            plan.devices.keys().filter_map(|key| Some((key.clone(), only(key)?))).collect();
-        for (key, plug) in only {
-            let Some(mut device) = plan.devices.remove(&key) else { continue };
-            let is_taken = device.config.agent().plug == Plug::Chooses
-                && set_plug(&mut device.config, &plug).is_ok();
-            let new = if is_taken { DeviceKey::of(&device.config) } else { key.clone() };
-            for target in plan.targets.values_mut().filter(|target| target.device == key) {
-                target.device = new.clone();
-                target.plug = target.plug.take().filter(|_| !is_taken);
-            }
-            plan.devices.insert(new, device);
-        }
-        plan
-    }
-
     fn agent(&self, name: &str) -> Result<Arc<Agent>, PlanError> {
         agents::loaded(self.fence, name)
             .cloned()
@@ -286,10 +270,21 @@ impl Builder<'_> {
         node: Option<&str>,
         layers: &[&Parameters],
     ) -> Result<AgentConfig, PlanError> {
+        if agent.name == fence_controller::NAME {
+            return Err(PlanError::Itself);
+        }
         let mut config = AgentConfig::new(Arc::clone(agent));
+        for layer in layers {
+            check_names(agent, layer).map_err(|source| wrong(node, source))?;
+        }
         let given = layers.iter().flat_map(|layer| &layer.0).filter(|(name, _)| *name != "agent");
         for (name, value) in given {
             config.set(name, value.expose()).map_err(|source| wrong(node, source.into()))?;
+        }
+        if config.is_set("port_as_ip") {
+            let reason = "give the address of the device with ip".to_owned();
+            let unusable = ConfigError::Unusable { parameter: "port_as_ip".into(), reason };
+            return Err(wrong(node, unusable.into()));
         }
         let mut whole = config.clone();
         if agent.plug == Plug::Required
@@ -342,6 +337,19 @@ fn wrong(node: Option<&str>, source: Error) -> PlanError {
     PlanError::Parameter { node: node.map(str::to_owned), source }
 }
 
+/// Of two names of one parameter, old and new, nobody can tell which value is meant.
+fn check_names(agent: &Agent, layer: &Parameters) -> Result<(), Error> {
+    let mut seen = BTreeSet::new();
+    for parameter in layer.0.keys().filter_map(|name| agent.parameter(name)) {
+        if !seen.insert(&parameter.name) {
+            let reason = "it is given by two of its names".to_owned();
+            let parameter = parameter.name.clone();
+            return Err(ConfigError::Unusable { parameter, reason }.into());
+        }
+    }
+    Ok(())
+}
+
 /// Cluster nodes have names that go through lists and lines unharmed.
 pub(crate) fn check_node_name(node: &str) -> Result<(), PlanError> {
     let is_fine = |c: char| !c.is_whitespace() && !c.is_control() && !",;=\"".contains(c);
@@ -362,19 +370,24 @@ fn one(name: &str, value: &str) -> Parameters {
 
 /// `10.0.0.1`, `bmc1:9623`, `[fd00::1]:9623`, `fd00::1`.
 fn address_of(place: &str, agent: &Agent) -> Parameters {
-    let (host, port) = match (place.strip_prefix('['), place.rsplit_once(':')) {
+    let (host, port) = host_and_port(place);
+    let mut own = one("ip", host);
+    if let Some(port) = port.filter(|_| agent.parameter("ipport").is_some()) {
+        own.0.insert("ipport".to_owned(), port.into());
+    }
+    own
+}
+
+/// A host, and the port behind it, if there is one. An address of IPv6 has brackets then.
+fn host_and_port(place: &str) -> (&str, Option<&str>) {
+    match (place.strip_prefix('['), place.rsplit_once(':')) {
         (Some(rest), _) => match rest.split_once(']') {
             Some((host, port)) => (host, port.strip_prefix(':')),
             None => (place, None),
         },
         (None, Some((host, port))) if !host.contains(':') => (host, Some(port)),
         _ => (place, None),
-    };
-    let mut own = one("ip", host);
-    if let Some(port) = port.filter(|_| agent.parameter("ipport").is_some()) {
-        own.0.insert("ipport".to_owned(), port.into());
     }
-    own
 }
 
 /// Takes the plug out of a configuration.
@@ -436,15 +449,16 @@ fn name_of(config: &AgentConfig) -> String {
 }
 
 fn address(config: &AgentConfig) -> Option<String> {
-    let host = config.text("ip")?;
-    let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
-    // An address may be written in many ways, a name in capitals.
-    let host = match literal.parse::<IpAddr>() {
+    let place = config.text("ip")?;
+    let (host, own_port) = host_and_port(&place);
+    // An address may be written in many ways, a name in capitals or with a dot behind it.
+    let host = match host.parse::<IpAddr>().map(|address| address.to_canonical()) {
         Ok(IpAddr::V6(address)) => format!("[{address}]"),
         Ok(IpAddr::V4(address)) => address.to_string(),
-        Err(_) => host.to_ascii_lowercase().escape_debug().to_string(),
+        Err(_) => host.trim_end_matches('.').to_ascii_lowercase().escape_debug().to_string(),
     };
-    Some(match config.integer("ipport") {
+    let own_port = own_port.and_then(|port| port.parse().ok());
+    Some(match own_port.or_else(|| config.integer("ipport")) {
         Some(port) => format!("{host}:{port}"),
         None => host,
     })
@@ -457,7 +471,13 @@ fn resource_of(config: &AgentConfig, key: &DeviceKey) -> String {
         Some(address) => format!("{} {address}", agents::protocol(agent)),
         None => {
             let mut hasher = DefaultHasher::new();
-            key.parameters.hash(&mut hasher);
+            // Of a secret not even this is told.
+            let is_secret = |name: &str| {
+                let known = config.agent().parameter(name);
+                known.is_some_and(|parameter| parameter.kind == Kind::Secret)
+            };
+            let open = key.parameters.0.iter().filter(|(name, _)| !is_secret(name));
+            open.for_each(|parameter| parameter.hash(&mut hasher));
             format!("{agent} {:016x}", hasher.finish())
         }
     }

@@ -11,13 +11,13 @@ use std::time::Duration;
 use fencing::{Fence, PowerCommand, PowerState};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::agents;
 use crate::config::{Config, MapFile};
-use crate::keeper::{Carried, Failure, Keeper, Reach, Settings};
+use crate::keeper::{Carried, Failure, IsCurrent, Keeper, Reach, Settings};
 use crate::lock::{Lock, LockError};
 use crate::plan::{DeviceKey, Plan, PlanError, PlannedDevice, PlannedTarget};
 use crate::protocol::{self, DeviceStatus, ReachStatus, Status, Target, Targets};
@@ -35,7 +35,7 @@ const READING_ANEW: Duration = Duration::from_secs(1);
 pub(crate) struct Controller {
     config: Config,
     mark: String,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     /// Reloads go one after the other.
     reloading: tokio::sync::Mutex<()>,
     probes: Arc<Semaphore>,
@@ -84,7 +84,7 @@ struct HeldDevice {
     keeper: Arc<Keeper>,
     name: String,
     is_asked_for_targets: bool,
-    _lock: Arc<Lock>,
+    lock: Arc<Lock>,
 }
 
 /// Why there is no controller.
@@ -109,7 +109,7 @@ impl Controller {
     pub(crate) async fn set_up(config: Config) -> Result<Arc<Self>, SetUpError> {
         let controller = Self {
             mark: config.mark(),
-            state: Mutex::default(),
+            state: Arc::default(),
             reloading: tokio::sync::Mutex::default(),
             probes: Arc::new(Semaphore::new(PROBES_AT_A_TIME)),
             news: Arc::new(watch::Sender::new(())),
@@ -124,10 +124,13 @@ impl Controller {
     /// Looks after the sources of targets, until it is dropped.
     pub(crate) async fn watch_targets(&self) {
         let mut news = self.news.subscribe();
+        let mut looks = interval(LOOK_AT_FILE);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                biased;
+                _ = looks.tick() => self.refresh().await,
                 _ = news.changed() => self.take_listed(),
-                () = sleep(LOOK_AT_FILE) => self.refresh().await,
             }
         }
     }
@@ -146,6 +149,14 @@ impl Controller {
     /// The same, for somebody who wants something else.
     async fn refresh_soon(&self) {
         let _ = timeout(READING_ANEW, self.refresh()).await;
+    }
+
+    /// The same, for who switches a machine: that must not rest on a list that is known to be old.
+    async fn refresh_by(&self, deadline: Instant) -> Result<(), String> {
+        let refreshed = timeout_at(deadline, self.refresh()).await;
+        refreshed.map_err(|_| {
+            "the targets have changed, and could not be read anew in time; nothing was done".into()
+        })
     }
 
     fn has_news(&self) -> bool {
@@ -228,7 +239,7 @@ impl Controller {
             let PlannedDevice { name, resource, is_asked_for_targets, .. } = planned;
             let claim = Claim { lock: Arc::downgrade(&lock), ended: keeper.ended() };
             state.claims.insert(resource, claim);
-            let device = HeldDevice { keeper, name, is_asked_for_targets, _lock: lock };
+            let device = HeldDevice { keeper, name, is_asked_for_targets, lock };
             state.devices.insert(key, device);
         }
         if !listed {
@@ -258,8 +269,12 @@ impl Controller {
 
     /// A device that is given back is not for others before that is done.
     fn give_back(&self, device: HeldDevice) {
-        device.keeper.retire();
-        self.leaving.spawn(async move { device.keeper.ended().cancelled().await });
+        let HeldDevice { keeper, lock, .. } = device;
+        keeper.retire();
+        self.leaving.spawn(async move {
+            keeper.ended().cancelled().await;
+            drop(lock);
+        });
     }
 
     fn settings(
@@ -286,13 +301,17 @@ impl Controller {
         let mut asked = state.devices.iter().filter(|(_, device)| device.is_asked_for_targets);
         let listed = asked.next().and_then(|(key, device)| Some((key, device.keeper.ports()?)));
         let Some((key, ports)) = listed else { return };
-        let found = discovered::targets(key, ports);
-        match found {
+        match discovered::targets(key, &ports) {
             Ok(targets) => {
                 state.trouble = None;
                 state.set_targets(targets);
             }
-            Err(error) => state.trouble = Some(error),
+            Err(error) => {
+                if state.trouble.as_ref() != Some(&error) {
+                    log::error!("the targets are kept as they were: {error}");
+                }
+                state.trouble = Some(error);
+            }
         }
     }
 
@@ -363,8 +382,11 @@ impl Controller {
         if with_states {
             let mut reading = JoinSet::new();
             for (index, target) in targets.iter().enumerate() {
-                let Ok(found) = self.find(&target.node) else { continue };
-                let (keeper, plug) = found;
+                let Ok((keeper, plug)) = self.find(&target.node) else { continue };
+                // Of one that does not answer there is nothing to be waited for.
+                if !keeper.reach().is_reachable() {
+                    continue;
+                }
                 reading.spawn(async move { (index, keeper.status(plug, deadline).await) });
             }
             while let Some(result) = reading.join_next().await {
@@ -379,7 +401,7 @@ impl Controller {
 
     /// The power state of a machine.
     pub(crate) async fn power(&self, node: &str, deadline: Instant) -> Result<PowerState, String> {
-        self.refresh_soon().await;
+        self.refresh_by(deadline).await?;
         let (keeper, plug) = self.find(node)?;
         keeper.status(plug, deadline).await.map_err(|failure| failure.to_string())
     }
@@ -393,31 +415,45 @@ impl Controller {
         deadline: Instant,
         told: mpsc::Sender<(String, Result<Carried, String>)>,
     ) -> bool {
-        self.refresh_soon().await;
+        let is_up_to_date = self.refresh_by(deadline).await;
         let mut fencing = JoinSet::new();
         for node in nodes {
-            let found = self.find(&node);
+            let found = is_up_to_date.clone().and_then(|()| self.find(&node));
+            let is_current = self.is_current(&node);
             fencing.spawn(async move {
-                let Ok((keeper, plug)) = found else { return (node, None) };
-                let result = keeper.command(plug, command, deadline).await;
+                let (keeper, plug) = match found {
+                    Ok(found) => found,
+                    Err(reason) => return (node, Err(reason)),
+                };
+                let result = keeper.command(plug, command, deadline, is_current).await;
                 // Where the failure does not say, what is known besides does.
                 let is_reached = result.as_ref().map_or_else(Failure::is_reached, |_| Some(true));
                 let is_reached = is_reached.unwrap_or_else(|| keeper.reach().is_reachable());
-                (node, Some((result, is_reached)))
+                (node, Ok((result, is_reached)))
             });
         }
         let mut reached = None;
         while let Some(Ok((node, result))) = fencing.join_next().await {
             let result = match result {
-                Some((result, is_reached)) => {
+                Ok((result, is_reached)) => {
                     reached = Some(reached.unwrap_or(false) || is_reached);
                     result.map_err(|failure| failure.to_string())
                 }
-                None => Err(format!("{NO_TARGET} '{}'", node.escape_debug())),
+                Err(reason) => Err(reason),
             };
             let _ = told.send((node, result)).await;
         }
         reached.unwrap_or_else(|| self.reaches().iter().any(Reach::is_reachable))
+    }
+
+    /// Whether the machine behind a name is the one that it is now.
+    fn is_current(&self, node: &str) -> IsCurrent {
+        let (state, node) = (Arc::clone(&self.state), node.to_owned());
+        let target = self.state().targets.get(&node).cloned();
+        Arc::new(move || {
+            let state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.targets.get(&node) == target.as_ref()
+        })
     }
 
     fn find(&self, node: &str) -> Result<(Arc<Keeper>, Option<String>), String> {
@@ -468,6 +504,8 @@ impl State {
         if self.targets != targets || self.generation == 0 {
             self.targets = targets;
             self.generation += 1;
+            // The first list is no change of one.
+            self.told.get_or_insert(self.generation);
             log::info!("targets, generation {}: {}", self.generation, self.names().join(" "));
         }
     }

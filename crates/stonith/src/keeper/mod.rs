@@ -19,7 +19,7 @@ use crate::config::{KEEP_ALIVE, KEEP_ALIVE_OF_PROGRAMS};
 use queue::{Answer, Asker, Command, Job, Queue, Reading};
 
 /// How many requests may wait for one device.
-const MOST_WAITING: usize = 256;
+const MOST_WAITING: usize = 1024;
 /// How long a question may take that nobody waits for: a login, and what a BMC that is slow needs on top of it.
 const PROBE_TIME: Duration = Duration::from_secs(25);
 /// How long a command that is under way may still take when the controller ends.
@@ -96,6 +96,9 @@ pub(crate) enum Failure {
     /// It took too long.
     #[error("timed out; {0}")]
     TimedOut(&'static str),
+    /// The name has another machine now.
+    #[error("the targets have changed meanwhile, and with them this one; nothing was done")]
+    Moved,
     /// Too many wait.
     #[error("more than {MOST_WAITING} requests wait for the device; nothing was done")]
     Full,
@@ -122,6 +125,9 @@ impl Failure {
         Self::Device { reason: error.to_string().into(), reached }
     }
 }
+
+/// Tells whether a machine that is to be switched is the one still that is meant.
+pub(crate) type IsCurrent = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// A success, as it is handed to all who asked for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,15 +177,18 @@ impl Keeper {
         Self { jobs, reach: seen_reach, ports: seen_ports, retired, ended }
     }
 
-    /// Switches a machine. Who asks for the same before it is begun shares it.
+    /// Switches a machine. Who asks for the same before it is begun shares it. It is not begun if by then another machine is
+    /// meant.
     pub(crate) async fn command(
         &self,
         plug: Option<String>,
         command: PowerCommand,
         deadline: Instant,
+        is_current: IsCurrent,
     ) -> Result<Carried, Failure> {
         let (asker, answer) = Asker::new();
-        let job = Job::Command(Command { plug, command, deadline, askers: vec![asker] });
+        let askers = vec![asker];
+        let job = Job::Command(Command { plug, command, deadline, is_current, askers });
         self.ask(job, answer, deadline, "the power state is not known").await
     }
 
@@ -208,6 +217,11 @@ impl Keeper {
         deadline: Instant,
         meaning: &'static str,
     ) -> Result<T, Failure> {
+        // Questions leave room for commands.
+        let is_question = matches!(job, Job::Reading(_));
+        if is_question && self.jobs.capacity() <= MOST_WAITING / 2 {
+            return Err(Failure::Full);
+        }
         match self.jobs.try_send(job) {
             // The keeper, which knows what was seen, answers by the deadline itself.
             Ok(()) => answer.by(deadline, LAST_WORDS, meaning).await,
@@ -232,8 +246,8 @@ impl Keeper {
         self.ports.borrow().clone()
     }
 
-    /// Ends it: it carries out the commands that it has taken, and gives the session back. At the end of the controller
-    /// it has less time: what is not begun is refused, and a command that is under way comes to its end if that is near.
+    /// Ends it: it carries out the commands that it has taken and that mean the same machine still, and gives the session
+    /// back. At the end of the controller it has less time: what is not begun is refused, and a command that is under way comes to its end if that is near.
     pub(crate) fn retire(&self) {
         self.retired.cancel();
     }
@@ -308,7 +322,7 @@ impl Keeping {
     }
 
     async fn serve(&mut self, command: Command) {
-        let Command { plug, command, deadline, askers } = command;
+        let Command { plug, command, deadline, askers, .. } = command;
         let answer = self.command(plug.as_deref(), command, deadline).await;
         for asker in askers {
             asker.tell(answer.clone());
@@ -338,7 +352,12 @@ impl Keeping {
             }
         };
         match &result {
-            Ok(success) => log::info!("{place}: {success}"),
+            Ok(success) => {
+                log::info!("{place}: {success}");
+                if let Some(warning) = success.warning() {
+                    log::warn!("{place}: {warning}");
+                }
+            }
             Err(error) => log::error!("{place}: {command} failed: {error}"),
         }
         let error = result.as_ref().err();
@@ -387,11 +406,14 @@ impl Keeping {
     /// Asks the device when it is due.
     async fn keep_alive(&mut self) {
         let probes = Arc::clone(&self.settings.probes);
+        // A session that lives is not kept waiting by logins to BMCs that are dead.
+        let is_login = !self.reach.borrow().is_reachable();
         let _permit = tokio::select! {
             biased;
             () = self.retired.cancelled() => return,
             Some(job) = self.inbox.recv() => return self.queue.push(job),
-            permit = probes.acquire() => permit,
+            permit = probes.acquire(), if is_login => Some(permit),
+            () = std::future::ready(()), if !is_login => None,
         };
         let asking = self.asking_whether_it_is_there(Instant::now() + PROBE_TIME);
         self.ask_unless_commanded(asking).await;
@@ -420,7 +442,11 @@ impl Keeping {
         let verdict = if is_of_machine { Verdict::of } else { Verdict::of_question };
         self.note(read.as_ref().err().map(|error| (verdict(error), error)));
         if let Ok(Read::Ports(ports)) = &read {
-            self.ports.send_replace(Some(ports.clone()));
+            let before = self.ports.send_replace(Some(ports.clone()));
+            if before.is_some_and(|before| names(&before) != names(ports)) {
+                // Machines may be known there by names that have moved.
+                self.held.close().await;
+            }
             self.settings.news.send_replace(());
         }
         Some(read)
@@ -443,8 +469,8 @@ impl Keeping {
     fn note(&mut self, failure: Option<(Verdict, &Error)>) {
         match failure {
             Some((Verdict::Unknown, _)) => {
-                // The device itself is asked right after what else is to be done.
-                self.next_probe = Instant::now();
+                // The device itself is asked soon, after what else is to be done.
+                self.next_probe = Instant::now() + Pause::FIRST;
                 return;
             }
             None | Some((Verdict::Reached, _)) => self.note_answer(),
@@ -482,6 +508,10 @@ impl Keeping {
             None => name.clone(),
         }
     }
+}
+
+fn names(ports: &[Port]) -> Vec<(&str, Option<&str>)> {
+    ports.iter().map(|port| (port.name.as_str(), port.alias.as_deref())).collect()
 }
 
 /// Something to be asked of a device, by when.

@@ -1,6 +1,7 @@
 //! What waits for a device: commands in the order in which they came, and before everything else; then readings.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use fencing::{PowerCommand, PowerState};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Carried, Failure};
+use super::{Carried, Failure, IsCurrent};
 
 /// Something to be done with the device.
 #[derive(Debug)]
@@ -85,12 +86,18 @@ impl<T> Answer<T> {
 }
 
 /// A machine to be switched.
-#[derive(Debug)]
 pub(super) struct Command {
     pub(super) plug: Option<String>,
     pub(super) command: PowerCommand,
     pub(super) deadline: Instant,
+    pub(super) is_current: IsCurrent,
     pub(super) askers: Vec<Asker<Carried>>,
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {:?} for {}", self.command, self.plug, self.askers.len())
+    }
 }
 
 /// Something to be read.
@@ -144,10 +151,12 @@ impl Queue {
             if command.askers.is_empty() {
                 continue;
             }
-            if command.deadline > now {
-                break command;
-            }
-            refuse(command.askers, &Failure::NoTurn);
+            let failure = match command.deadline > now {
+                true if (command.is_current)() => break command,
+                true => Failure::Moved,
+                false => Failure::NoTurn,
+            };
+            refuse(command.askers, &failure);
         };
         let mut others = VecDeque::new();
         let mut is_same = true;
@@ -155,7 +164,9 @@ impl Queue {
             is_same &= other.plug != next.plug || other.command == next.command;
             if is_same && other.plug == next.plug {
                 other.askers.retain(Asker::take_turn);
-                if !other.askers.is_empty() {
+                if !(other.is_current)() {
+                    refuse(other.askers, &Failure::Moved);
+                } else if !other.askers.is_empty() {
                     next.deadline = next.deadline.max(other.deadline);
                     next.askers.append(&mut other.askers);
                 }
@@ -248,7 +259,9 @@ mod tests {
     fn command(plug: &str, command: PowerCommand, deadline: Instant) -> (Job, Answer<Carried>) {
         let (asker, answer) = Asker::new();
         let plug = Some(plug.to_owned());
-        (Job::Command(Command { plug, command, deadline, askers: vec![asker] }), answer)
+        let is_current: IsCurrent = Arc::new(|| true);
+        let askers = vec![asker];
+        (Job::Command(Command { plug, command, deadline, is_current, askers }), answer)
     }
 
     /// What is done, in order: machine, command, and for how many.

@@ -263,7 +263,7 @@ fn off(
 ) -> impl Future<Output = Result<Carried, Failure>> + use<> {
     let keeper = Arc::clone(keeper);
     let deadline = within(seconds);
-    async move { keeper.command(None, PowerCommand::Off, deadline).await }
+    async move { keeper.command(None, PowerCommand::Off, deadline, Arc::new(|| true)).await }
 }
 
 #[tokio::test(start_paused = true)]
@@ -363,7 +363,7 @@ async fn one_that_is_retired_carries_out_what_it_has_taken_and_nothing_else() {
     let first = begun(off(&keeper, 60)).await;
     let second = begun({
         let keeper = Arc::clone(&keeper);
-        async move { keeper.command(None, PowerCommand::On, within(60)).await }
+        async move { keeper.command(None, PowerCommand::On, within(60), Arc::new(|| true)).await }
     });
     let second = second.await;
     let reading = begun({
@@ -392,7 +392,7 @@ async fn at_the_end_of_the_controller_a_command_that_is_under_way_has_a_moment_m
         let under_way = begun(off(&keeper, 60)).await;
         let waiting = begun({
             let keeper = Arc::clone(&keeper);
-            async move { keeper.command(None, PowerCommand::On, within(60)).await }
+            async move { keeper.command(None, PowerCommand::On, within(60), Arc::new(|| true)).await }
         });
         let waiting = waiting.await;
         let begin = Instant::now();
@@ -426,7 +426,7 @@ async fn one_after_another_waits_for_all_before_it() {
     scene.log();
     let waiting = begun({
         let third = Arc::clone(&third);
-        async move { third.command(None, PowerCommand::On, within(60)).await }
+        async move { third.command(None, PowerCommand::On, within(60), Arc::new(|| true)).await }
     });
     let waiting = waiting.await;
     assert_eq!(under_way.await.unwrap().unwrap().done, "off");
@@ -445,7 +445,8 @@ async fn what_does_not_get_its_turn_is_told_so_by_its_deadline() {
     sleep(SECOND).await;
     let under_way = begun(off(&keeper, 60)).await;
     let begin = Instant::now();
-    let failure = keeper.command(None, PowerCommand::On, within(3)).await.unwrap_err();
+    let failure =
+        keeper.command(None, PowerCommand::On, within(3), Arc::new(|| true)).await.unwrap_err();
     assert!(matches!(failure, Failure::NoTurn), "{failure}");
     assert_eq!(begin.elapsed(), 3 * SECOND);
     under_way.await.unwrap().unwrap();
@@ -454,7 +455,7 @@ async fn what_does_not_get_its_turn_is_told_so_by_its_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_program_that_fails_has_its_device_asked_right_after() {
+async fn a_program_that_fails_has_its_device_asked_soon() {
     let scene = Scene::with(false).await;
     let keeper = Arc::new(scene.keeper());
     sleep(SECOND).await;
@@ -464,7 +465,7 @@ async fn a_program_that_fails_has_its_device_asked_right_after() {
     scene.readings([Turn::Error(ErrorKind::Refused)]);
     let failure = off(&keeper, 60).await.unwrap_err();
     assert_eq!(failure.is_reached(), None);
-    sleep(SECOND / 2).await;
+    sleep(2 * SECOND).await;
     assert!(!keeper.reach().is_reachable());
     assert_eq!(scene.steps(), ["program commands", "program monitors"]);
     // One machine that cannot be read says nothing of the others.
