@@ -53,33 +53,34 @@ fn each_by_its_own(first: &str) -> Cib {
     NODES.iter().fold(cib, |cib, (node, protocol)| cib.run(&protocol.device(node)))
 }
 
-#[test]
-fn with_wrong_credentials_nobody_starts_anything_until_they_are_repaired() {
-    at_once(NODES, |(node, protocol)| {
-        let mut cluster = Cluster::start(Setup::new(), 2, &each_by_its_own(node));
-        cluster.bmc(node).change_password(protocol);
-        let loss = Loss::begin(&mut cluster, node, Failure::Crash);
-        loss.wait_for_failures(&cluster, 2);
-        loss.assert_nothing_happened(&cluster);
-        cluster.bmc(node).restore_password(protocol);
-        loss.wait_for_service(&cluster);
-        loss.verdict(&cluster).unwrap_or_else(|complaint| panic!("{node}: {complaint}"));
-        cluster.end();
-    });
+/// Why a node cannot be fenced for a while.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    /// Its BMC has another password.
+    Password,
+    /// Its BMC is not on the network.
+    Network,
 }
 
 #[test]
-fn while_the_bmc_cannot_be_reached_nobody_starts_anything() {
-    at_once(NODES, |(node, protocol)| {
+fn as_long_as_nobody_can_fence_nobody_starts_anything() {
+    let troubles = [Trouble::Password, Trouble::Network];
+    at_once(troubles.into_iter().flat_map(|trouble| NODES.map(|node| (trouble, node))), |case| {
+        let (trouble, (node, protocol)) = case;
         let mut cluster = Cluster::start(Setup::new(), 2, &each_by_its_own(node));
-        cluster.bmc(node).unplug();
+        match trouble {
+            Trouble::Password => cluster.bmc(node).change_password(protocol),
+            Trouble::Network => cluster.bmc(node).unplug(),
+        }
         let loss = Loss::begin(&mut cluster, node, Failure::Crash);
         loss.wait_for_failures(&cluster, 1);
         loss.assert_nothing_happened(&cluster);
-        cluster.bmc(node).plug_in();
+        match trouble {
+            Trouble::Password => cluster.bmc(node).restore_password(protocol),
+            Trouble::Network => cluster.bmc(node).plug_in(),
+        }
         loss.wait_for_service(&cluster);
-        loss.verdict(&cluster)
-            .unwrap_or_else(|complaint| panic!("{node}, {protocol:?}: {complaint}"));
+        loss.verdict(&cluster).unwrap_or_else(|complaint| panic!("{case:?}: {complaint}"));
         cluster.end();
     });
 }

@@ -16,7 +16,7 @@ fn a_node_watches_its_devices_and_its_service() {
     for protocol in [Ipmi, Redfish] {
         let id = protocol.device_id("node1");
         assert_eq!(cluster.place_of(&id).as_deref(), Some("node1"));
-        cluster.bmc("node1").silence(protocol);
+        cluster.bmc("node1").change_password(protocol);
         wait_for("the device to fail", PATIENCE, || cluster.place_of(&id).is_none().then_some(()));
     }
     assert_eq!(cluster.place_of("service").as_deref(), Some("node1"));
