@@ -70,7 +70,10 @@ fn machines_behind_devices_of_every_kind_are_fenced_at_once() {
         }
     }
     for bmc in [&one, &two] {
-        assert_eq!(bmc.commands(), ["set power 0", "set power 1"]);
+        let mut commands = bmc.commands();
+        // Where it is slow to answer, it is asked again, and does it again.
+        commands.dedup();
+        assert_eq!(commands, ["set power 0", "set power 1"]);
     }
     assert_eq!(three.commands(), [PowerControl::PowerDown, PowerControl::PowerUp]);
 
