@@ -681,17 +681,59 @@ mod tests {
             ("fd00::1", "ipmi [fd00::1]:623"),
             ("[fd00::1]", "ipmi [fd00::1]:623"),
             ("FD00:0:0::0001", "ipmi [fd00::1]:623"),
+            ("::ffff:10.0.0.1", "ipmi 10.0.0.1:623"),
+            ("bmc1.example.", "ipmi bmc1.example:623"),
         ] {
             for agent in ["fence_ipmilan", "fence_ilo4", "fence_idrac"] {
                 assert_eq!(resource(agent, ip).await, resource_, "{agent} {ip}");
             }
         }
         assert_eq!(resource("fence_redfish", "10.0.0.1").await, "redfish 10.0.0.1:443");
+        assert_eq!(resource("fence_redfish", "10.0.0.1:8443").await, "redfish 10.0.0.1:8443");
         assert_eq!(resource("fence_strip", "10.0.0.1").await, "fence_strip 10.0.0.1");
         let strange = "agent = \"fence_strange\"\n[targets.a]\n";
         let plan = planned(strange, None).await.unwrap();
         let resource = &plan.devices.values().next().unwrap().resource;
         assert!(resource.starts_with("fence_strange "), "{resource}");
+    }
+
+    #[tokio::test]
+    async fn what_may_be_the_machine_of_another_is_refused() {
+        let config = |other: &str| {
+            format!(
+                "agent = \"fence_redfish\"\n[parameters]\n{USER}[targets.a]\nip = \"10.0.0.1\"\n\
+                 [targets.b]\n{other}"
+            )
+        };
+        for (other, said) in [
+            ("ip = \"10.0.0.1\"\n", "a and b are the same machine"),
+            ("ip = \"10.0.0.1\"\nplug = \"1\"\n", "a and b are the same machine"),
+            (
+                "ip = \"10.0.0.2\"\nipaddr = \"10.0.0.3\"\n",
+                "b: ip: it is given by two of its names",
+            ),
+            (
+                "ip = \"10.0.0.2\"\nplug = \"10.0.0.1\"\nport_as_ip = true\n",
+                "b: port_as_ip: give the",
+            ),
+            (
+                "ip = \"10.0.0.1:443\"\nssl_insecure = true\n",
+                "redfish 10.0.0.1:443 is used with two",
+            ),
+        ] {
+            let error = planned(&config(other), None).await.unwrap_err();
+            assert!(error.starts_with(said), "{other}: {error}");
+        }
+    }
+
+    /// One plug that is named on purpose is that one, and not whatever is the only one there.
+    #[tokio::test]
+    async fn a_plug_is_held_to() {
+        let config = format!(
+            "agent = \"fence_redfish\"\n[parameters]\n{USER}\
+             [targets.a]\nip = \"10.0.0.1\"\nplug = \"Blade7\"\n"
+        );
+        assert_eq!(machines(&config, None).await, ["a: fence_redfish 10.0.0.1:443, plug Blade7"]);
     }
 
     #[tokio::test]

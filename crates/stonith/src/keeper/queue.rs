@@ -301,6 +301,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_means_another_machine_by_now_is_not_begun() {
+        let now = Instant::now();
+        let later = now + Duration::from_secs(1);
+        let mut queue = Queue::default();
+        let mut waiting = Vec::new();
+        for has_moved in [true, false, true] {
+            let (job, answer) = command("a", PowerCommand::Off, later);
+            let Job::Command(command) = job else { panic!() };
+            let is_current: IsCurrent = Arc::new(move || !has_moved);
+            queue.push(Job::Command(Command { is_current, ..command }));
+            waiting.push(answer);
+        }
+        assert_eq!(done(&mut queue, now), [("a".to_owned(), PowerCommand::Off, 1)]);
+        for (index, answer) in waiting.into_iter().enumerate() {
+            let told = answer.by(later, Duration::ZERO, "").await;
+            let is_moved = matches!(told, Err(Failure::Moved));
+            assert_eq!(is_moved, index != 1, "{told:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn what_nobody_waits_for_and_what_is_too_late_is_not_begun() {
         let now = Instant::now();
         let later = now + Duration::from_secs(1);
