@@ -109,9 +109,9 @@ fn a_controller_that_is_gone_is_told_at_once() {
         let gone = run(&[&format!("action={action}"), "plug=node1"]);
         assert_is_failure(&gone, "the controller test is not running");
     }
-    // Stopped, it leaves none.
+    // Stopped, it leaves none, and is the only one still.
     site.start(&(NEVER.to_owned() + &ipmi(&[("node1", bmcs[0].lines())]))).stop();
-    assert_is_failure(&run(&["action=off", "plug=node1"]), "no controller is running");
+    assert_is_failure(&run(&["action=off", "plug=node1"]), "the controller test is not running");
     let named = run(&["action=off", "plug=node1", "controller=test"]);
     assert_is_failure(&named, "the controller test is not running");
     assert!(bmcs.iter().all(|bmc| bmc.power() == Power::On));
@@ -161,8 +161,12 @@ fn which_of_two_controllers_is_meant_has_to_be_said() {
     let wrong = run(&site, &["action=off", "plug=node3", "controller=test"]);
     assert_is_failure(&wrong, "no target 'node3'");
     assert_eq!(third.power(), Power::Off);
+    // Of two the one that is left is not meant by that: the other one may have a machine of the same name.
     other.stop();
-    run(&site, &["action=off", "plug=node1"]).expect(0, "Success: Powered OFF\n");
+    let unclear = run(&site, &["action=off", "plug=node1"]);
+    assert_is_failure(&unclear, "several controllers are there");
+    let named = run(&site, &["action=off", "plug=node1", "controller=test"]);
+    named.expect(0, "Success: Powered OFF\n");
     assert_eq!(bmcs[0].power(), Power::Off);
     controller.stop();
 }

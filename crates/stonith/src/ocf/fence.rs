@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::answer::{Code, Failure, line_of, say, warn};
-use super::controller::{Place, answer, check_configuration, within};
+use super::controller::{Place, answer, within};
 use super::environment::Environment;
 use super::time::Time;
 use crate::client::ClientError;
-use crate::config::Config;
 use crate::protocol::{self, Command, LONGEST_LINE, NodeReply, Outcome, Reply, Request};
 
 /// How long it may take where the cluster does not say.
@@ -23,9 +22,8 @@ pub(super) async fn fence(environment: &Environment) -> Result<Code, Failure> {
         return Err(Failure::new(Code::Arguments, "OCF_RESKEY_STONITH_NODES is too long"));
     }
     let place = Place::of(environment)?;
-    let config = environment.config()?;
     let mut telling = Telling { untold: nodes, mute: None };
-    let asked = ask(&place, &config, command, time, &mut telling).await;
+    let asked = ask(&place, command, time, &mut telling).await;
     let is_complete = telling.untold.is_empty();
     match &asked {
         Ok(_) => {
@@ -54,7 +52,6 @@ struct NotFenced {
 /// Whether a device was reached.
 async fn ask(
     place: &Place,
-    config: &Config,
     command: Command,
     time: Time,
     telling: &mut Telling,
@@ -62,9 +59,6 @@ async fn ask(
     let connected = place.expect(time.part(25)).await;
     let mut client =
         connected.map_err(|failure| NotFenced { failure, meaning: "nothing was done" })?;
-    // By its own parameters another machine may be behind the name.
-    let checked = check_configuration(&mut client, config, time.end()).await;
-    checked.map_err(|failure| NotFenced { failure, meaning: "nothing was done" })?;
     client.send(&request(&telling.untold, command, time), time.end()).await?;
     loop {
         match answer(&mut client, time.end()).await? {
