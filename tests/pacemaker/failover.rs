@@ -1,11 +1,9 @@
 //! Two nodes and one service: whichever node is lost, it is off before the other one starts the service.
 
-use std::thread;
-
 use super::bmc::Protocol::{self, Ipmi, Redfish};
 use super::cib::Cib;
 use super::cluster::Cluster;
-use super::lab::{Setup, stage};
+use super::lab::{Setup, at_once, stage};
 use super::loss::{Failure, Loss, SERVICE};
 
 /// Each node and what it is fenced by, in the order in which the nodes are lost.
@@ -137,15 +135,6 @@ fn fence_by(cluster: &mut Cluster, node: &str, protocol: Protocol) {
     // A reboot is off and on.
     let expected = if protocol == Redfish { 2 } else { 0 };
     assert_eq!(cluster.bmc(node).redfish_resets() - before, expected, "{node}");
-}
-
-/// Several labs side by side: most of what is done in one is to wait.
-fn at_once<T: Send>(items: impl IntoIterator<Item = T>, scene: impl Fn(T) + Sync) {
-    thread::scope(|scope| {
-        for item in items {
-            scope.spawn(|| scene(item));
-        }
-    });
 }
 
 /// The checks of this page are worth what they find out.

@@ -287,3 +287,12 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option
         thread::sleep(LOOK);
     }
 }
+
+/// Several labs side by side: most of what is done in one is to wait.
+pub fn at_once<T: Send>(items: impl IntoIterator<Item = T>, scene: impl Fn(T) + Sync) {
+    thread::scope(|scope| {
+        for item in items {
+            scope.spawn(|| scene(item));
+        }
+    });
+}
