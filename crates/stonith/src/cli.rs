@@ -42,7 +42,8 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         instance: Option<InstanceName>,
     },
-    /// Tells how a controller is, and each of its devices.
+    /// Tells how a controller is, and each of its devices. The exit code is 1 if one of them cannot be used, or the targets
+    /// cannot be read.
     Status {
         /// The controller's name.
         instance: InstanceName,
@@ -168,7 +169,7 @@ fn status(
     printed.map_err(|error| format!("cannot write to standard output: {error}"))?;
     let is_reachable = |reach: &ReachStatus| matches!(reach, ReachStatus::Reachable { .. });
     let all = status.devices.iter().all(|device| is_reachable(&device.reach));
-    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if all && status.trouble.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn ask(

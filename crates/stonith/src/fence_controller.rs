@@ -187,7 +187,7 @@ enum ControllerError {
     Client(#[from] ClientError),
     #[error("no controller is running: none was ever in {}", .0.path().display())]
     None(RunDirectory),
-    #[error("several controllers are there, and controller does not say which: {}", .0.join(", "))]
+    #[error("several controllers are there, and controller does not say which: give controller=NAME, one of {}", .0.join(", "))]
     Several(Vec<String>),
     #[error("cannot look for controllers in {}: {reason}", .directory.path().display())]
     Directory { directory: RunDirectory, reason: std::io::Error },
@@ -284,13 +284,13 @@ mod tests {
         let directory = RunDirectory::new(folder.path());
         let chosen = || the_only_one(&directory).map_err(|error| error.to_string());
         assert!(chosen().unwrap_err().starts_with("no controller is running"));
-        for file in ["a.sock", "a.lock", "device-ipmi%20b.lock"] {
+        for file in ["a.sock", "a.lock", "a.known", "b.lock", "device-ipmi%20b.lock"] {
             std::fs::write(folder.path().join(file), "").unwrap();
         }
         assert_eq!(chosen().unwrap().as_str(), "a");
         // Whether it runs now or not: that may change between two calls.
-        std::fs::write(folder.path().join("b.lock"), "").unwrap();
-        assert!(chosen().unwrap_err().ends_with("which: a, b"));
+        std::fs::write(folder.path().join("b.known"), "").unwrap();
+        assert!(chosen().unwrap_err().ends_with("one of a, b"));
         let nowhere = RunDirectory::new(folder.path().join("nowhere"));
         let error = the_only_one(&nowhere).unwrap_err().to_string();
         assert!(error.starts_with("no controller is running"), "{error}");

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 /// Where controllers keep their sockets and locks, where nobody says otherwise. It is empty after a start of the machine.
 pub const RUN_DIRECTORY: &str = "/run/stonith-controller";
 
+/// What the name of a controller's mark ends with.
+const MARK: &str = ".known";
 /// How the names of the locks of devices begin.
 const DEVICE: &str = "device-";
 
@@ -109,8 +111,14 @@ impl RunDirectory {
         self.0.join(format!("{DEVICE}{}.lock", name.collect::<String>()))
     }
 
-    /// The controllers that have run here since the machine was started, in alphabetical order; whether they still do is
-    /// another matter.
+    /// The file that tells that a controller of this name has listened here. It stays when that ends: who means "the only
+    /// one" does not suddenly mean another one.
+    pub(crate) fn mark(&self, instance: &InstanceName) -> PathBuf {
+        self.0.join(format!("{instance}{MARK}"))
+    }
+
+    /// The controllers that have listened here since the machine was started, in alphabetical order; whether they still do
+    /// is another matter.
     ///
     /// # Errors
     /// When the directory cannot be read; one that is not there is empty.
@@ -122,9 +130,7 @@ impl RunDirectory {
         let mut names = Vec::new();
         for entry in entries {
             let name = entry?.file_name();
-            // Its lock stays when it ends: who means "the only one" does not suddenly mean another one.
-            let stem = name.to_str().and_then(|name| name.strip_suffix(".lock"));
-            let stem = stem.filter(|stem| !stem.starts_with(DEVICE));
+            let stem = name.to_str().and_then(|name| name.strip_suffix(MARK));
             names.extend(stem.and_then(|stem| stem.parse::<InstanceName>().ok()));
         }
         names.sort();

@@ -79,6 +79,8 @@ async fn hold(config: Config, begun: impl FnOnce()) -> Result<(), DaemonError> {
             return Err(error);
         }
     };
+    // On a full disk, whoever means "the only one" is asked which.
+    let _ = std::fs::File::create(directory.mark(&instance));
     log::info!("controller {instance}: ready");
     begun();
     let serving = server::serve(listener, Arc::clone(&controller), stop.clone());
