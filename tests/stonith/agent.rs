@@ -109,7 +109,7 @@ fn a_controller_that_is_gone_is_told_at_once() {
         let gone = run(&[&format!("action={action}"), "plug=node1"]);
         assert_is_failure(&gone, "the controller test is not running");
     }
-    // Stopped, it leaves none, and is the only one still.
+    // Stopped, it leaves none, and is the one that is meant still.
     site.start(&(NEVER.to_owned() + &ipmi(&[("node1", bmcs[0].lines())]))).stop();
     assert_is_failure(&run(&["action=off", "plug=node1"]), "the controller test is not running");
     let named = run(&["action=off", "plug=node1", "controller=test"]);
