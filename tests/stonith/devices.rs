@@ -44,7 +44,7 @@ fn machines_behind_devices_of_every_kind_are_fenced_at_once() {
         table("targets.one", one.lines()),
         table("targets.two", two.lines()),
         table("targets.three", three.lines()),
-        table("targets.dead", dead.lines()),
+        table("targets.dead", dead.lines()) + "login_timeout = 1\n",
         system("four"),
         system("five"),
     ];
@@ -91,7 +91,8 @@ fn each_machine_is_told_as_soon_as_it_is_known() {
     let slow = Sim::start_with(|config| config.power_delay = Duration::from_secs(2));
     let dead = Sim::start_with(|config| config.faults.silent = true);
     let site = Site::new();
-    let machines = [("a-dead", dead.lines()), ("b-slow", slow.lines()), ("c-fast", fast.lines())];
+    let dead_lines = [dead.lines(), vec!["login_timeout=4".to_owned()]].concat();
+    let machines = [("a-dead", dead_lines), ("b-slow", slow.lines()), ("c-fast", fast.lines())];
     let controller = site.start(&ipmi(&machines));
     controller.wait_until_reachable(2);
     let mut connection = controller.connect();
@@ -108,7 +109,8 @@ fn each_machine_is_told_as_soon_as_it_is_known() {
 fn it_is_told_whether_any_device_was_reached() {
     let (dead, alive) = (Sim::start_with(|config| config.faults.silent = true), Sim::start());
     let site = Site::new();
-    let controller = site.start(&ipmi(&[("dead", dead.lines()), ("alive", alive.lines())]));
+    let dead_lines = [dead.lines(), vec!["login_timeout=1".to_owned()]].concat();
+    let controller = site.start(&ipmi(&[("dead", dead_lines), ("alive", alive.lines())]));
     controller.wait_until_reachable(1);
     let unknown = NodeReply {
         node: "nobody".to_owned(),
@@ -150,7 +152,7 @@ fn a_warm_off_is_one_reading_and_one_command_up_to_the_acknowledgement() {
         ]
     );
     assert_eq!(bmc.datagrams().received - datagrams.received, 4);
-    for _ in 0..25 {
+    for _ in 0..8 {
         assert_eq!(controller.fence("on", &["node1"]), [NodeReply::success("node1", "on")]);
         assert_eq!(
             controller.fence("reboot", &["node1"]),

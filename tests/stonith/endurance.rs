@@ -7,10 +7,9 @@ use serde_json::json;
 use crate::support::controller::{Controller, NodeReply, Site};
 use crate::support::farm::Bmcs;
 
-/// As many questions as five devices are asked in six hours, with a fence every minute; of a day, so to speak, the most
-/// of what could grow.
-const KEEP_ALIVES: u64 = 5000;
-const FENCES: usize = 200;
+/// So many questions, with a fence between every thirty of them: what grew with each of them would have grown by much.
+const KEEP_ALIVES: u64 = 3000;
+const FENCES: usize = 100;
 
 /// Its memory in KiB, and its descriptors, without those of connections that it is just about to close.
 fn at_rest(controller: &Controller) -> (u64, usize) {

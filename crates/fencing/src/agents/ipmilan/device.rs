@@ -28,6 +28,10 @@ const CYCLE_ACKNOWLEDGED_AFTER: Duration = Duration::from_millis(500);
 /// How long the end of a login is waited for that nobody needs any more: a session that is half open could not be given
 /// back, and takes a place at the BMC for a minute.
 const LOGIN_ENDED_AFTER: Duration = Duration::from_secs(2);
+/// How old a login may be that a call goes on with. One that was left alone for long is nothing to the BMC any more.
+const LOGIN_GOES_ON_FOR: Duration = Duration::from_secs(10);
+/// How long a call must have gone on with a login for the silence that ends it to be news.
+const SILENCE_IS_NEWS_AFTER: Duration = Duration::from_secs(2);
 /// How long the GUID, without which fencing goes on, is waited for.
 const GUID_ANSWERED_AFTER: Duration = Duration::from_secs(2);
 
@@ -57,8 +61,8 @@ struct Bmc {
     /// Who answered the first login of this operation, as far as that can be told.
     guid: Option<Option<[u8; 16]>>,
     client: Option<Client>,
-    /// Where a login is under way. A call that was dropped may have left half of one.
-    logging_in: Option<SocketAddr>,
+    /// Where a login is under way, and since when. A call that was dropped may have left half of one.
+    logging_in: Option<(SocketAddr, Instant)>,
     /// Whether the login was carried through, and it is the BMC that it should be.
     is_logged_in: bool,
 }
@@ -188,19 +192,28 @@ impl Bmc {
     }
 
     /// Ends the login that a call has begun that was dropped: another one would leave a session half open, for which a
-    /// BMC may have no room. Where it fails, or there is none, one has to be begun.
+    /// BMC may have no room. Where there is none, or its time was over, one has to be begun.
     async fn goes_on_with_login(&mut self) -> Result<bool, DeviceError> {
-        let (Some(address), Some(client)) = (self.logging_in, &mut self.client) else {
+        let (Some((address, since)), Some(client)) = (self.logging_in, &mut self.client) else {
             return Ok(false);
         };
+        if since.elapsed() > LOGIN_GOES_ON_FOR {
+            return Ok(false);
+        }
+        let begin = Instant::now();
         match client.login().await {
             Ok(logged_in) => {
                 self.addresses = vec![address];
                 self.keep_to(address, logged_in).await.map(|()| true)
             }
+            Err(Error::NoAnswer(no_answer)) if begin.elapsed() < SILENCE_IS_NEWS_AFTER => {
+                log::info!("{address}: {no_answer}");
+                Ok(false)
+            }
             Err(error) => {
                 log::info!("{address}: {error}");
-                Ok(false)
+                self.abandon().await;
+                Err(self.explained(error))
             }
         }
     }
@@ -241,7 +254,7 @@ impl Bmc {
         deadline: Instant,
     ) -> Result<LoggedIn, Error> {
         let client = Client::open(address, self.config.clone(), deadline.into_std()).await?;
-        self.logging_in = Some(address);
+        self.logging_in = Some((address, Instant::now()));
         self.client.insert(client).login().await
     }
 
