@@ -7,6 +7,7 @@ use roxmltree::{Document, Node, ParsingOptions};
 
 use super::resource::{Resource, for_everybody};
 use crate::support::agent::Agent;
+use crate::support::installed;
 
 /// Of our own agents, of those of other projects, and of none yet.
 const NAMES: &[&str] =
@@ -44,15 +45,13 @@ fn they_are_valid_by_the_dtd_of_the_ocf() {
 /// pcs refuses an agent whose metadata its schema does not accept.
 #[test]
 fn the_schemas_of_pcs_accept_them() {
-    let folder = std::env::var_os("PCS_SCHEMA_DIR").expect(
-        "PCS_SCHEMA_DIR is the folder of pcs's ocf-1.0.rng: run ./tests/run, which sets it",
-    );
+    let folder = installed::unpacked("PCS").join("usr/share/pcs/data");
     for name in NAMES {
         let text = metadata_of(name);
         for schema in ["ocf-1.0.rng", "ocf-1.1.rng"] {
             validate(name, &text, |file| {
                 let mut lint = Command::new("xmllint");
-                let schema = Path::new(&folder).join(schema);
+                let schema = folder.join(schema);
                 lint.args(["--noout", "--relaxng"]).arg(schema).arg(file);
                 lint
             });
