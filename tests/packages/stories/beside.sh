@@ -3,6 +3,9 @@ dpkg --install "$debian_next"
 note
 dpkg --install "$debian"
 are_python
+# At no time is there no agent.
+{ while [ -e /usr/sbin/fence_ilo4 ]; do :; done; touch /tmp/gone; } &
+watch=$!
 dpkg --install "$ours"
 are_native
 are_python .python
@@ -12,6 +15,8 @@ are_native
 are_python .python
 dpkg --install "$next"
 are_native
+kill $watch
+[ ! -e /tmp/gone ]
 dpkg --remove native-fence-agents
 are_python
 as_noted

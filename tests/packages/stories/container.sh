@@ -1,5 +1,5 @@
-# The image, as the Containerfile says, without an engine; and an agent in it, as an unprivileged user, with a file system
-# that cannot be written.
+# The image, as the Containerfile says, without an engine; and an agent in it, as an unprivileged user, with a file
+# system that cannot be written.
 root=/image-of-the-agents
 while read -r instruction arguments; do
     case $instruction in

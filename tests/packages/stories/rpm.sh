@@ -15,5 +15,6 @@ for name in fence-agents-ipmilan fence-agents-redfish; do
     rpm --query --package --conflicts "$agents" | grep -x "$name" >/dev/null
     rpm --query --package --provides "$agents" | grep -x "$name" >/dev/null
 done
-newest=$(rpm --query --package --requires target/packages/*.rpm | grep -o 'GLIBC_[0-9.]*' | sort --version-sort | tail -1)
+needed=$(rpm --query --package --requires target/packages/*.rpm | grep -o 'GLIBC_[0-9.]*' | sort --version-sort)
+newest=${needed##*$'\n'}
 [ "$newest" = GLIBC_2.34 ] || fail "needs $newest"
