@@ -11,7 +11,7 @@ use crate::fence::{check_action, check_plug, in_time, success_of};
 use crate::operation::{self, Procedure};
 use crate::procedure::{self, Done, FenceError, Settings};
 use crate::{
-    Action, AgentConfig, ConfigError, Device, Error, Plug, Port, PowerCommand, PowerState,
+    Action, AgentConfig, ConfigError, Device, Error, Known, Plug, Port, PowerCommand, PowerState,
     Provider, Success,
 };
 
@@ -28,7 +28,8 @@ const CLOSED_BEFORE_ANOTHER: Duration = Duration::from_millis(500);
 /// by the next one after anything went wrong.
 ///
 /// Each call is an operation of its own, carried out as by [`Fence`](crate::Fence) and held to the same promises:
-/// nothing that an earlier call has seen counts in a later one. A device that was good before and is refused before
+/// nothing that an earlier call has seen counts in a later one, but for who has answered: another machine at the same
+/// address is refused until [`Held::accept_another`]. A device that was good before and is refused before
 /// anything was switched is opened anew within the call, the password script asked again: whatever has become stale, a
 /// held device is no worse than a new one.
 ///
@@ -49,8 +50,8 @@ pub struct Held {
     config: AgentConfig,
     keeps_session: bool,
     open: Option<Open>,
-    /// Whether the device was ever seen to have several machines.
-    has_several: bool,
+    /// What the device has told of itself.
+    known: Known,
     /// How far the last call came. Where its future was dropped, that is not its end.
     stage: Stage,
     /// Since when nobody knows what becomes of a command.
@@ -87,7 +88,7 @@ impl Held {
             config,
             keeps_session,
             open: None,
-            has_several: false,
+            known: Known::default(),
             stage: Stage::Ended,
             unsettled: None,
             closing,
@@ -191,6 +192,13 @@ impl Held {
         }
         // Each of them ends by then; those that were begun before, sooner.
         let _ = timeout(operation::CLOSING, self.closing.wait()).await;
+    }
+
+    /// Takes whoever answers next for the device. Until then, one with another UUID than has answered before is refused:
+    /// an address that has moved to another BMC would fence another machine, and success would be said of this one.
+    pub fn accept_another(&mut self) {
+        self.give_up();
+        self.known.uuid = None;
     }
 
     /// Checks what is asked for.
@@ -305,9 +313,7 @@ impl Held {
                         .ok_or_else(|| Error::Provider("the device cannot be held any more".into()))
                 };
                 let mut device = operation::opened(self.config.clone(), open).await?;
-                if self.has_several {
-                    device.expect_several();
-                }
+                device.expect(&self.known);
                 Open { device, has_answered: false }
             }
         };
@@ -317,7 +323,7 @@ impl Held {
     /// Closes the device behind the caller's back.
     fn give_up(&mut self) {
         if let Some(open) = self.open.take() {
-            self.has_several |= open.device.has_several();
+            self.known.learn(open.device.known());
             self.closing.spawn(operation::close(open.device));
         }
     }

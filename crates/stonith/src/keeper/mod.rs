@@ -307,6 +307,10 @@ impl Keeping {
         if self.queue.take_wake() {
             self.pause = Pause::default();
             self.next_probe = Instant::now();
+            // Who reloads may well have exchanged the board that is refused.
+            if !self.reach.borrow().is_reachable() {
+                self.held.accept_another();
+            }
         }
         if self.retired.is_cancelled() {
             self.queue.refuse_readings(&Failure::GivenBack("nothing was read"));
