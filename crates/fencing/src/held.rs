@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::fence::{check_action, check_plug, in_time, success_of};
@@ -272,7 +272,7 @@ impl Held {
         let was_good = self.open.as_ref().is_some_and(|open| open.has_answered);
         let settings = operation::settings(&call.config, call.deadline)?;
         self.device().await?;
-        sleep(call.delay).await;
+        operation::pause(call.delay).await;
         if is_command(call.action) {
             if let Some(since) = self.unsettled {
                 sleep_until(since + SETTLES).await;

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::procedure::{FenceError, Settings};
 use crate::{AgentConfig, Device, Error, PowerCommand, password_script};
@@ -32,6 +32,13 @@ pub(crate) fn delay(config: &AgentConfig, command: PowerCommand) -> Duration {
         PowerCommand::On | PowerCommand::Diag => None,
     };
     delay.unwrap_or_default()
+}
+
+/// Waits so long. The timer would take a millisecond to find out that there is nothing to be waited for.
+pub(crate) async fn pause(time: Duration) {
+    if !time.is_zero() {
+        sleep(time).await;
+    }
 }
 
 /// The device that `open` makes of the configuration, once the password is known.

@@ -275,7 +275,11 @@ impl Rate {
         let now = Instant::now();
         self.due = self.due.max(now) + Self::INTERVAL;
         let ahead = self.due.saturating_duration_since(now);
-        sleep(ahead.saturating_sub(Self::INTERVAL * REQUESTS_A_SECOND)).await;
+        let pause = ahead.saturating_sub(Self::INTERVAL * REQUESTS_A_SECOND);
+        // The timer would take a millisecond to find out that there is nothing to be waited for.
+        if !pause.is_zero() {
+            sleep(pause).await;
+        }
     }
 }
 
