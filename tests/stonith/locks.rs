@@ -1,5 +1,8 @@
 //! One controller of a name, and one for a device.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+
 use super::ipmi;
 use crate::support::agent::{Agent, program};
 use crate::support::controller::{INSTANCE, NodeReply, Site};
@@ -52,6 +55,26 @@ fn a_device_belongs_to_one_controller_until_that_ends_or_is_killed() {
     assert_eq!(other.fence("off", &["node2"]), [NodeReply::success("node2", "off")]);
     other.stop();
     assert_eq!(site.start(&config).fence("on", &["node1"]), [NodeReply::success("node1", "on")]);
+}
+
+/// Where the lock cannot be had, that is not somebody else's doing.
+#[test]
+fn a_lock_that_cannot_be_opened_is_not_taken_for_another_controller() {
+    let bmc = Sim::start();
+    let site = Site::new();
+    let lock = format!("device-ipmi%20127.0.0.1:{}.lock", bmc.address().port());
+    for folder in [site.run_directory(), site.run_directory().join(&lock)] {
+        DirBuilder::new().mode(0o700).create(folder).expect("a folder");
+    }
+    let controller = site.start_called(INSTANCE, &ipmi(&[("node1", bmc.lines())]));
+    assert_eq!(controller.end().code(), Some(1));
+    let log = std::fs::read_to_string(site.path("test.log")).expect("a log");
+    assert!(
+        log.contains("it is not known whether another controller uses it: cannot lock"),
+        "{log}"
+    );
+    assert!(log.contains(&lock) && log.contains("Is a directory"), "{log}");
+    assert_eq!(bmc.sessions(), (0, 0));
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod client;
 mod config;
 mod controller;
 mod daemon;
+mod digest;
 pub mod fence_controller;
 mod instance;
 mod keeper;

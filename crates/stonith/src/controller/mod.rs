@@ -95,7 +95,10 @@ pub(crate) enum SetUpError {
     Plan(#[from] PlanError),
     /// Somebody else uses a device.
     #[error("{device}: another controller on this machine uses it: {reason}")]
-    Locked { device: String, reason: LockError },
+    InUse { device: String, reason: LockError },
+    /// Whether somebody else does cannot be told.
+    #[error("{device}: it is not known whether another controller uses it: {reason}")]
+    NoLock { device: String, reason: LockError },
     /// A device cannot be held.
     #[error("{device}: {reason}")]
     Device { device: String, reason: fencing::Error },
@@ -190,8 +193,8 @@ impl Controller {
         let stamp = path.and_then(Stamp::of);
         let result = self.take_from(path).await;
         self.state().read = match result {
-            // The other controller may end at any time.
-            Err(SetUpError::Locked { .. }) => Read::Never,
+            // The other controller may end at any time, and a disk have room again.
+            Err(SetUpError::InUse { .. } | SetUpError::NoLock { .. }) => Read::Never,
             _ if stamp.is_some_and(|stamp| stamp.is_fresh()) => Read::Never,
             _ => Read::As(stamp),
         };
@@ -261,7 +264,13 @@ impl Controller {
             return Ok((lock, claim.ended.clone()));
         }
         let path = self.config.run_directory.device_lock(&planned.resource);
-        let failed = |reason| SetUpError::Locked { device: planned.name.clone(), reason };
+        let failed = |reason| {
+            let device = planned.name.clone();
+            match reason {
+                LockError::Taken { .. } => SetUpError::InUse { device, reason },
+                LockError::Io { .. } => SetUpError::NoLock { device, reason },
+            }
+        };
         let nobody = CancellationToken::new();
         nobody.cancel();
         Ok((Arc::new(Lock::take(&path).map_err(failed)?), nobody))

@@ -191,22 +191,32 @@ impl DaemonError {
     /// What kind of mistake it is.
     pub(crate) fn cause(&self) -> Cause {
         match self {
-            Self::SetUp(error) => match **error {
+            Self::SetUp(error) => match &**error {
                 SetUpError::Plan(PlanError::NoAgent { .. }) => Cause::NotInstalled,
                 SetUpError::Plan(PlanError::MapFile(_)) => Cause::File,
                 SetUpError::Plan(_) | SetUpError::Device { .. } => Cause::Configuration,
-                SetUpError::Locked { .. } | SetUpError::Stopped => Cause::Other,
+                SetUpError::NoLock { reason, .. } => cause_of_lock(reason),
+                SetUpError::InUse { .. } | SetUpError::Stopped => Cause::Other,
             },
             Self::Running(_) => Cause::Running,
-            Self::Directory { reason, .. }
-            | Self::Lock(LockError::Io { reason, .. })
-            | Self::Socket { reason, .. }
-                if reason.kind() == io::ErrorKind::PermissionDenied =>
-            {
-                Cause::Privileges
-            }
-            _ => Cause::Other,
+            Self::Lock(error) => cause_of_lock(error),
+            Self::Directory { reason, .. } | Self::Socket { reason, .. } => cause_of_io(reason),
+            Self::OpenDirectory | Self::System { .. } => Cause::Other,
         }
+    }
+}
+
+fn cause_of_lock(error: &LockError) -> Cause {
+    match error {
+        LockError::Taken { .. } => Cause::Other,
+        LockError::Io { reason, .. } => cause_of_io(reason),
+    }
+}
+
+fn cause_of_io(error: &io::Error) -> Cause {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Cause::Privileges,
+        _ => Cause::Other,
     }
 }
 
