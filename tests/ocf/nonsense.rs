@@ -130,9 +130,10 @@ fn what_it_says_reaches_no_terminal_as_it_is() {
     let liar = Liar::saying(&(status.replace('\n', "") + "\n"));
     let run = liar.resource.run("monitor");
     run.expect(1, "targets: generation 1, 1 node\n");
-    assert_eq!(run.stderr.lines().count(), 2, "{run:#?}");
+    assert_eq!(run.stderr.lines().count(), 3, "{run:#?}");
     assert!(
         run.stderr.contains("a\\nb")
+            && run.stderr.contains("runs with other parameters")
             && run.stderr.contains("x\\u{7}: cannot be used since 0 s: c\\rd")
     );
 

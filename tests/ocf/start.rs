@@ -58,9 +58,28 @@ fn with_other_parameters_the_running_one_has_to_be_stopped_first() {
         assert!(run.stderr.contains(&format!("process {pid}")), "{run:#?}");
     }
     assert!(is_alive(pid));
-    resource.run("monitor").expect(0, "targets: generation 1, 1 node\n");
+    let monitored = resource.run("monitor");
+    monitored.expect(0, "targets: generation 1, 1 node\n");
+    let other =
+        format!("warning: the controller fencing:0 runs with other parameters (process {pid})");
+    assert!(monitored.stderr.starts_with(&other), "{monitored:#?}");
+    // By other parameters node1 may be another machine.
+    let fenced = resource.fencing("node1").run();
+    assert_eq!(fenced.code, Some(1), "{fenced:#?}");
+    let refused = "node1: failed: the controller fencing:0 refused the request: it runs with other parameters";
+    assert!(fenced.stdout.starts_with(refused), "{fenced:#?}");
+    assert!(fenced.stdout.ends_with("; nothing was done\n"), "{fenced:#?}");
+    resource.set("keepalive", "soon");
+    let monitored = resource.run("monitor");
+    monitored.expect(0, "targets: generation 1, 1 node\n");
+    assert!(monitored.stderr.contains("keepalive is wrong"), "{monitored:#?}");
+    resource.fencing("node1").run().expect(6, "");
+    assert_eq!(bmc.commands(), []);
+    resource.set("keepalive", "");
     resource.run("stop").expect(0, "");
     resource.start();
+    assert_eq!(resource.run("monitor").stderr, "");
+    resource.fencing("node1").run().expect(0, "node1: success\n");
 }
 
 #[test]

@@ -119,6 +119,7 @@ impl Provider for Controllers {
             nodes: vec![node.clone()],
             command: command.into(),
             within_ms,
+            configuration: None,
         };
         let mut asking = Asking::begin(config, request, deadline).await?;
         match asking.answer().await? {

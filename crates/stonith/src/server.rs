@@ -175,7 +175,11 @@ impl Connection {
                 let reason = format!("{} nodes: 1 to {MOST_NODES} can be asked for", nodes.len());
                 Reply::Refused { reason }
             }
-            Request::Fence { nodes, command, within_ms } => {
+            Request::Fence { configuration: Some(other), .. } if other != controller.mark() => {
+                let reason = "it runs with other parameters: restart the resource".to_owned();
+                Reply::Refused { reason }
+            }
+            Request::Fence { nodes, command, within_ms, .. } => {
                 let nodes = nodes.into_iter().collect();
                 return self.fence(nodes, command, deadline(within_ms)).await;
             }

@@ -124,6 +124,11 @@ impl Controller {
         Ok(Arc::new(controller))
     }
 
+    /// The mark of its configuration.
+    pub(crate) fn mark(&self) -> &str {
+        &self.mark
+    }
+
     /// Looks after the sources of targets, until it is dropped.
     pub(crate) async fn watch_targets(&self) {
         let mut news = self.news.subscribe();

@@ -150,11 +150,14 @@ pub(super) async fn check_configuration(
     if status.configuration == config.mark() {
         return Ok(());
     }
-    let (instance, pid) = (&config.instance, status.pid);
-    let reason = format!(
-        "the controller {instance} runs with other parameters (process {pid}): it has to be stopped first"
-    );
+    let reason = format!("{}: it has to be stopped first", of_other_parameters(config, &status));
     Err(Failure::new(Code::Generic, reason))
+}
+
+/// How a controller is called that was started with another configuration.
+pub(super) fn of_other_parameters(config: &Config, status: &Status) -> String {
+    let (instance, pid) = (&config.instance, status.pid);
+    format!("the controller {instance} runs with other parameters (process {pid})")
 }
 
 /// How long a request may take that has to be answered by then: the answer has a way to go.
