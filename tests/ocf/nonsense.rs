@@ -125,7 +125,7 @@ fn what_it_says_reaches_no_terminal_as_it_is() {
         liar.resource.run(action).expect_failure("\\u{1b}[2J\\n");
     }
 
-    let status = r#"{"version":1,"reply":"status","pid":1,"configuration":"","generation":1,"changed":false,
+    let status = r#"{"version":1,"reply":"status","pid":1,"configuration":"1-","generation":1,"changed":false,
         "trouble":"a\nb","devices":[{"device":"x\u0007","targets":["n"],"state":"unreachable","age_ms":1,"reason":"c\rd"}]}"#;
     let liar = Liar::saying(&(status.replace('\n', "") + "\n"));
     let run = liar.resource.run("monitor");

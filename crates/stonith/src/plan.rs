@@ -2,14 +2,13 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use fencing::{Action, Agent, AgentConfig, ConfigError, Error, Fence, Kind, Plug, Value};
 
 use crate::config::{Config, ConfigFileError, MapFile, ParameterText, Parameters};
-use crate::{agents, fence_controller};
+use crate::{agents, digest, fence_controller};
 
 /// Devices, and machines behind them.
 #[derive(Debug, Default)]
@@ -470,15 +469,13 @@ fn resource_of(config: &AgentConfig, key: &DeviceKey) -> String {
     match address(config) {
         Some(address) => format!("{} {address}", agents::protocol(agent)),
         None => {
-            let mut hasher = DefaultHasher::new();
             // Of a secret not even this is told.
             let is_secret = |name: &str| {
                 let known = config.agent().parameter(name);
                 known.is_some_and(|parameter| parameter.kind == Kind::Secret)
             };
             let open = key.parameters.0.iter().filter(|(name, _)| !is_secret(name));
-            open.for_each(|parameter| parameter.hash(&mut hasher));
-            format!("{agent} {:016x}", hasher.finish())
+            format!("{agent} {}", digest::of_json(&open.collect::<Vec<_>>()))
         }
     }
 }
@@ -694,7 +691,9 @@ mod tests {
         let strange = "agent = \"fence_strange\"\n[targets.a]\n";
         let plan = planned(strange, None).await.unwrap();
         let resource = &plan.devices.values().next().unwrap().resource;
-        assert!(resource.starts_with("fence_strange "), "{resource}");
+        // A controller of another release must see that it is the same one.
+        let nothing = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945";
+        assert_eq!(*resource, format!("fence_strange {nothing}"));
     }
 
     #[tokio::test]

@@ -175,7 +175,7 @@ impl Connection {
                 let reason = format!("{} nodes: 1 to {MOST_NODES} can be asked for", nodes.len());
                 Reply::Refused { reason }
             }
-            Request::Fence { configuration: Some(other), .. } if other != controller.mark() => {
+            Request::Fence { configuration: Some(mark), .. } if controller.is_not(&mark) => {
                 let reason = "it runs with other parameters: restart the resource".to_owned();
                 Reply::Refused { reason }
             }

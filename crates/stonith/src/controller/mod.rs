@@ -124,9 +124,9 @@ impl Controller {
         Ok(Arc::new(controller))
     }
 
-    /// The mark of its configuration.
-    pub(crate) fn mark(&self) -> &str {
-        &self.mark
+    /// Whether this is the mark of another configuration than its own.
+    pub(crate) fn is_not(&self, mark: &str) -> bool {
+        Config::is_mark_of_another(mark, &self.mark)
     }
 
     /// Looks after the sources of targets, until it is dropped.

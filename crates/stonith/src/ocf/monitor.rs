@@ -10,6 +10,7 @@ use super::controller::{
 };
 use super::environment::{CheckLevel, Environment};
 use crate::client::{Client, ClientError};
+use crate::config::Config;
 use crate::protocol::{DeviceStatus, ReachStatus, Request, Status};
 
 /// How long it may take where the cluster does not say.
@@ -53,11 +54,11 @@ pub(super) async fn monitor(environment: &Environment) -> Result<Code, Failure> 
 /// has the cluster restart it.
 fn doubt(environment: &Environment, told: &Status) -> Option<String> {
     match environment.config() {
-        Ok(config) if config.mark() == told.configuration => None,
-        Ok(config) => {
+        Ok(config) if Config::is_mark_of_another(&told.configuration, &config.mark()) => {
             let other = of_other_parameters(&config, told);
             Some(format!("{other}, and fences nobody: restart the resource"))
         }
+        Ok(_) => None,
         Err(failure) => Some(failure.to_string()),
     }
 }
