@@ -46,6 +46,14 @@ pub(crate) struct PlannedTarget {
     pub(crate) plug: Option<String>,
 }
 
+/// A machine behind a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Machine {
+    pub(crate) node: String,
+    /// See [`PlannedTarget::plug`].
+    pub(crate) plug: Option<String>,
+}
+
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanError {
@@ -133,7 +141,9 @@ impl Plan {
         file: Option<&MapFile>,
         fence: &Fence,
     ) -> Result<Self, PlanError> {
-        let mut builder = Builder { config, fence, plan: Self::default(), users: BTreeMap::new() };
+        let plan = Self::default();
+        let (users, machines) = (BTreeMap::new(), BTreeMap::new());
+        let mut builder = Builder { config, fence, plan, users, machines };
         let own = (!config.targets.is_empty()).then_some(&config.targets);
         match (&config.hostlist, own, file) {
             (None, None, None) => builder.add_asked()?,
@@ -156,12 +166,26 @@ pub(crate) fn agents_of(config: &Config, file: Option<&MapFile>) -> BTreeSet<Str
     named.map(|name| name.expose().to_owned()).chain([config.agent.clone()]).collect()
 }
 
+/// The machines behind each device, in one pass: there may be thousands of both.
+pub(crate) fn by_device(
+    targets: &BTreeMap<String, PlannedTarget>,
+) -> BTreeMap<&DeviceKey, Vec<Machine>> {
+    let mut devices: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (node, PlannedTarget { device, plug }) in targets {
+        let machine = Machine { node: node.clone(), plug: plug.clone() };
+        devices.entry(device).or_default().push(machine);
+    }
+    devices
+}
+
 struct Builder<'a> {
     config: &'a Config,
     fence: &'a Fence,
     plan: Plan,
     /// Who uses each resource first.
     users: BTreeMap<String, (DeviceKey, String)>,
+    /// Which machine has which plug of each device.
+    machines: BTreeMap<DeviceKey, BTreeMap<Option<String>, String>>,
 }
 
 impl Builder<'_> {
@@ -233,26 +257,20 @@ impl Builder<'_> {
         let is_plug_missing = agent.plug == Plug::Required && plug.is_none();
         let plug = if is_plug_missing { Some(node.to_owned()) } else { plug };
         let device = self.device(config, node)?;
-        let target = PlannedTarget { device, plug };
+        let machines = self.machines.entry(device.clone()).or_default();
         // Without a plug it may be any of the machines there.
-        let is_same = |other: &PlannedTarget| {
-            other.device == target.device
-                && (other.plug == target.plug || other.plug.is_none() || target.plug.is_none())
+        let same = match &plug {
+            None => machines.values().next(),
+            plug => machines.get(plug).or_else(|| machines.get(&None)),
         };
-        if let Some((other, _)) = self.plan.targets.iter().find(|(_, other)| is_same(other)) {
-            return Err(PlanError::SameMachine {
-                one: other.clone(),
-                other: node.to_owned(),
-                device: self
-                    .plan
-                    .devices
-                    .get(&target.device)
-                    .map(|d| d.name.clone())
-                    .unwrap_or_default(),
-                plug: target.plug,
-            });
+        if let Some(one) = same {
+            let (one, other) = (one.clone(), node.to_owned());
+            let device = self.plan.devices.get(&device).map(|device| device.name.clone());
+            let device = device.unwrap_or_default();
+            return Err(PlanError::SameMachine { one, other, device, plug });
         }
-        self.plan.targets.insert(node.to_owned(), target);
+        machines.insert(plug.clone(), node.to_owned());
+        self.plan.targets.insert(node.to_owned(), PlannedTarget { device, plug });
         Ok(())
     }
 
@@ -651,6 +669,22 @@ mod tests {
             plan.devices.values().map(|device| device.resource.as_str()).collect();
         assert_eq!(resources, ["ipmi 10.0.0.1:623", "redfish 10.0.0.1:443"]);
         assert!(plan.devices.values().all(|device| !device.is_asked_for_targets));
+    }
+
+    #[tokio::test]
+    async fn each_device_has_its_machines() {
+        let file = "[targets.a]\nip = \"10.0.0.2\"\nplug = \"1\"\n\
+                    [targets.b]\nip = \"10.0.0.1\"\n\
+                    [targets.c]\nip = \"10.0.0.2\"\nplug = \"2\"\n";
+        let config = format!("agent = \"fence_redfish\"\nmapfile = \"map\"\n[parameters]\n{USER}");
+        let plan = planned(&config, Some(file)).await.unwrap();
+        let machine = |node: &str, plug: Option<&str>| Machine {
+            node: node.to_owned(),
+            plug: plug.map(str::to_owned),
+        };
+        let machines: Vec<_> = by_device(&plan.targets).into_values().collect();
+        let of_two = vec![machine("a", Some("1")), machine("c", Some("2"))];
+        assert_eq!(machines, [vec![machine("b", None)], of_two]);
     }
 
     #[tokio::test]

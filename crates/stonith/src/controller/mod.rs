@@ -19,7 +19,7 @@ use crate::agents;
 use crate::config::{Config, MapFile};
 use crate::keeper::{Carried, Failure, IsCurrent, Keeper, Reach, Settings};
 use crate::lock::{Lock, LockError};
-use crate::plan::{DeviceKey, Plan, PlanError, PlannedDevice, PlannedTarget};
+use crate::plan::{DeviceKey, Plan, PlanError, PlannedDevice, PlannedTarget, by_device};
 use crate::protocol::{self, DeviceStatus, ReachStatus, Status, Target, Targets};
 use stamp::Stamp;
 
@@ -241,8 +241,10 @@ impl Controller {
         for device in leaving.into_values() {
             self.give_back(device);
         }
+        let mut machines = by_device(&plan.targets);
         for (held, (lock, after), key, planned) in new {
-            let plugs = plugs_of(&plan.targets, &key);
+            let machines = machines.remove(&key).unwrap_or_default();
+            let plugs = machines.into_iter().filter_map(|machine| machine.plug).collect();
             let keeper = Arc::new(Keeper::start(held, self.settings(&planned, plugs, after)));
             let PlannedDevice { name, resource, is_asked_for_targets, .. } = planned;
             let claim = Claim { lock: Arc::downgrade(&lock), ended: keeper.ended() };
@@ -347,11 +349,7 @@ impl Controller {
             generation: state.generation,
             changed,
             trouble: state.trouble.clone(),
-            devices: state
-                .devices
-                .iter()
-                .map(|(key, device)| state.status_of(key, device))
-                .collect(),
+            devices: state.statuses(),
         }
     }
 
@@ -508,11 +506,6 @@ impl Controller {
 
 const NO_TARGET: &str = "this controller has no target";
 
-fn plugs_of(targets: &BTreeMap<String, PlannedTarget>, key: &DeviceKey) -> Vec<String> {
-    let behind = targets.values().filter(|target| target.device == *key);
-    behind.filter_map(|target| target.plug.clone()).collect()
-}
-
 impl State {
     fn set_targets(&mut self, targets: BTreeMap<String, PlannedTarget>) {
         if self.targets != targets || self.generation == 0 {
@@ -538,13 +531,17 @@ impl State {
         (self.generation, self.trouble.clone(), self.targets.iter().map(target).collect())
     }
 
-    fn status_of(&self, key: &DeviceKey, device: &HeldDevice) -> DeviceStatus {
-        let behind = self.targets.iter().filter(|(_, target)| target.device == *key);
-        DeviceStatus {
-            device: device.name.clone(),
-            targets: behind.map(|(node, _)| node.clone()).collect(),
-            reach: (&device.keeper.reach()).into(),
-        }
+    fn statuses(&self) -> Vec<DeviceStatus> {
+        let mut machines = by_device(&self.targets);
+        let status = |(key, device): (&DeviceKey, &HeldDevice)| {
+            let machines = machines.remove(key).unwrap_or_default();
+            DeviceStatus {
+                device: device.name.clone(),
+                targets: machines.into_iter().map(|machine| machine.node).collect(),
+                reach: (&device.keeper.reach()).into(),
+            }
+        };
+        self.devices.iter().map(status).collect()
     }
 }
 
