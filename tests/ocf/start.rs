@@ -156,6 +156,21 @@ fn on_a_full_disk_it_fails_clearly_and_stop_and_monitor_work() {
     assert_eq!(bmc.sessions().0, bmc.sessions().1);
 }
 
+/// A daemon would hold them for ever: the lock of a script, a pipe whose end somebody waits for.
+#[test]
+fn what_the_caller_has_open_is_not_open_in_the_daemon() {
+    let bmc = Sim::start();
+    let resource = controller_of([&bmc]);
+    let lock = resource.write("lock", "");
+    let script = format!("exec 3>'{0}' 9>'{0}'; flock 9; exec \"$0\" \"$@\"", lock.display());
+    resource.agent("start").through("sh", &["-c", &script]).run().expect(0, "");
+    let open = fs::read_dir(format!("/proc/{}/fd", resource.pid())).expect("it runs");
+    let open: Vec<_> =
+        open.flatten().filter_map(|entry| fs::read_link(entry.path()).ok()).collect();
+    assert!(open.len() > 3 && !open.contains(&lock), "{open:?}");
+    resource.fencing("node1").run().expect(0, "node1: success\n");
+}
+
 /// The program is found by its link: another name is another agent.
 #[test]
 fn any_fence_agent_can_be_behind_it() {

@@ -1,6 +1,8 @@
 //! The command line of the controller.
 
+use std::fs;
 use std::io::{self, Read as _, Write as _};
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -106,6 +108,7 @@ fn run_from_file(path: PathBuf, instance: Option<InstanceName>) -> Result<ExitCo
 
 /// As a child of the OCF agent, which wants to hear whether it begins, and then goes away.
 fn run_handed_over() -> ExitCode {
+    close_inherited();
     let config = match handed_over() {
         Ok(config) => config,
         Err(reason) => return tell(&Begun::No { cause: Cause::Configuration, reason }),
@@ -121,6 +124,17 @@ fn run_handed_over() -> ExitCode {
             tell(&Begun::No { cause: error.cause(), reason: error.to_string() })
         }
     }
+}
+
+/// What the agent's caller has open is not for a daemon: locks of scripts would be held by it for ever, and whoever waits for
+/// the end of a pipe would wait for the end of the daemon.
+fn close_inherited() {
+    let Ok(open) = fs::read_dir("/proc/self/fd") else { return };
+    let numbers = open.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    // All of them before the first is closed: one is that of the folder, which is closed behind it.
+    let inherited: Vec<RawFd> = numbers.filter(|number| *number > 2).collect();
+    // Nothing in this process is open yet but what it was born with.
+    inherited.into_iter().for_each(|number| _ = nix::unistd::close(number));
 }
 
 fn handed_over() -> Result<Config, String> {
