@@ -19,7 +19,7 @@ use crate::agents;
 use crate::config::{Config, MapFile};
 use crate::keeper::{Carried, Failure, IsCurrent, Keeper, Reach, Settings};
 use crate::lock::{Lock, LockError};
-use crate::plan::{DeviceKey, Plan, PlanError, PlannedDevice, PlannedTarget, by_device};
+use crate::plan::{DeviceKey, Machine, Plan, PlanError, PlannedDevice, PlannedTarget, by_device};
 use crate::protocol::{self, DeviceStatus, ReachStatus, Status, Target, Targets};
 use stamp::Stamp;
 
@@ -244,8 +244,7 @@ impl Controller {
         let mut machines = by_device(&plan.targets);
         for (held, (lock, after), key, planned) in new {
             let machines = machines.remove(&key).unwrap_or_default();
-            let plugs = machines.into_iter().filter_map(|machine| machine.plug).collect();
-            let keeper = Arc::new(Keeper::start(held, self.settings(&planned, plugs, after)));
+            let keeper = Arc::new(Keeper::start(held, self.settings(&planned, machines, after)));
             let PlannedDevice { name, resource, is_asked_for_targets, .. } = planned;
             let claim = Claim { lock: Arc::downgrade(&lock), ended: keeper.ended() };
             state.claims.insert(resource, claim);
@@ -296,14 +295,14 @@ impl Controller {
     fn settings(
         &self,
         planned: &PlannedDevice,
-        plugs: Vec<String>,
+        machines: Vec<Machine>,
         after: CancellationToken,
     ) -> Settings {
         Settings {
             name: planned.name.clone(),
             keepalive: self.config.keepalive,
             lists: planned.is_asked_for_targets,
-            plugs,
+            machines,
             probes: Arc::clone(&self.probes),
             news: Arc::clone(&self.news),
             after,
@@ -394,12 +393,12 @@ impl Controller {
         if with_states {
             let mut reading = JoinSet::new();
             for (index, target) in targets.iter().enumerate() {
-                let Ok((keeper, plug)) = self.find(&target.node) else { continue };
+                let Ok((keeper, machine)) = self.find(&target.node) else { continue };
                 // Of one that does not answer there is nothing to be waited for.
                 if !keeper.reach().is_reachable() {
                     continue;
                 }
-                reading.spawn(async move { (index, keeper.status(plug, deadline).await) });
+                reading.spawn(async move { (index, keeper.status(machine.plug, deadline).await) });
             }
             while let Some(result) = reading.join_next().await {
                 let Ok((index, Ok(state))) = result else { continue };
@@ -414,8 +413,8 @@ impl Controller {
     /// The power state of a machine.
     pub(crate) async fn power(&self, node: &str, deadline: Instant) -> Result<PowerState, String> {
         self.refresh_by(deadline).await?;
-        let (keeper, plug) = self.find(node)?;
-        keeper.status(plug, deadline).await.map_err(|failure| failure.to_string())
+        let (keeper, machine) = self.find(node)?;
+        keeper.status(machine.plug, deadline).await.map_err(|failure| failure.to_string())
     }
 
     /// Switches machines, all at the same time, and tells of each as soon as it is known. Returns whether a device was
@@ -433,11 +432,11 @@ impl Controller {
             let found = is_up_to_date.clone().and_then(|()| self.find(&node));
             let is_current = self.is_current(&node);
             fencing.spawn(async move {
-                let (keeper, plug) = match found {
+                let (keeper, machine) = match found {
                     Ok(found) => found,
                     Err(reason) => return (node, Err(reason)),
                 };
-                let result = keeper.command(plug, command, deadline, is_current).await;
+                let result = keeper.command(machine, command, deadline, is_current).await;
                 // Where the failure does not say, what is known besides does.
                 let is_reached = result.as_ref().map_or_else(Failure::is_reached, |_| Some(true));
                 let is_reached = is_reached.unwrap_or_else(|| keeper.reach().is_reachable());
@@ -468,12 +467,15 @@ impl Controller {
         })
     }
 
-    fn find(&self, node: &str) -> Result<(Arc<Keeper>, Option<String>), String> {
+    fn find(&self, node: &str) -> Result<(Arc<Keeper>, Machine), String> {
         let state = self.state();
         let target = state.targets.get(node);
         let found = target.and_then(|target| Some((state.devices.get(&target.device)?, target)));
         match found {
-            Some((device, target)) => Ok((Arc::clone(&device.keeper), target.plug.clone())),
+            Some((device, target)) => {
+                let machine = Machine { node: node.to_owned(), plug: target.plug.clone() };
+                Ok((Arc::clone(&device.keeper), machine))
+            }
             None => Err(format!("{NO_TARGET} '{}'", node.escape_debug())),
         }
     }
@@ -514,6 +516,10 @@ impl State {
             // The first list is no change of one.
             self.told.get_or_insert(self.generation);
             log::info!("targets, generation {}: {}", self.generation, self.names().join(" "));
+            let mut machines = by_device(&self.targets);
+            for (key, device) in &self.devices {
+                device.keeper.know(machines.remove(key).unwrap_or_default());
+            }
         }
     }
 

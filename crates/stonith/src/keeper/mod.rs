@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agents::Verdict;
 use crate::config::{KEEP_ALIVE, KEEP_ALIVE_OF_PROGRAMS};
+use crate::plan::Machine;
 use queue::{Answer, Asker, Command, Job, Queue, Reading};
 
 /// How many requests may wait for one device.
@@ -26,6 +27,8 @@ const PROBE_TIME: Duration = Duration::from_secs(25);
 const LAST_COMMAND: Duration = Duration::from_secs(8);
 /// How long after its deadline an answer is waited for that says what was seen.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// So many nodes are named where something is logged of their device.
+const FEW: usize = 4;
 
 /// A device that is kept, to be asked from elsewhere.
 #[derive(Debug)]
@@ -33,6 +36,7 @@ pub(crate) struct Keeper {
     jobs: mpsc::Sender<Job>,
     reach: watch::Receiver<Reach>,
     ports: watch::Receiver<Option<Vec<Port>>>,
+    machines: watch::Sender<Vec<Machine>>,
     retired: CancellationToken,
     ended: CancellationToken,
 }
@@ -46,8 +50,8 @@ pub(crate) struct Settings {
     pub(crate) keepalive: Option<Duration>,
     /// Whether it is asked which machines it has.
     pub(crate) lists: bool,
-    /// Its machines that are known; one of them is asked for at a time, in turn.
-    pub(crate) plugs: Vec<String>,
+    /// Its machines that are known by now.
+    pub(crate) machines: Vec<Machine>,
     /// So that a thousand devices are not all logged in to at once.
     pub(crate) probes: Arc<Semaphore>,
     /// Told whenever something is known anew.
@@ -145,10 +149,11 @@ impl From<&Success> for Carried {
 
 impl Keeper {
     /// Begins to keep a device.
-    pub(crate) fn start(held: Held, settings: Settings) -> Self {
+    pub(crate) fn start(held: Held, mut settings: Settings) -> Self {
         let (jobs, inbox) = mpsc::channel(MOST_WAITING);
         let (reach, seen_reach) = watch::channel(Reach::Unknown);
         let (ports, seen_ports) = watch::channel(None);
+        let (machines, seen_machines) = watch::channel(std::mem::take(&mut settings.machines));
         // Of whatever ends the controller, it hears as well.
         let retired = settings.stop.child_token();
         let keeping = Keeping {
@@ -163,6 +168,7 @@ impl Keeper {
             queue: Queue::default(),
             reach,
             ports,
+            machines: seen_machines,
             retired: retired.clone(),
             pause: Pause::default(),
             next_probe: Instant::now(),
@@ -174,21 +180,21 @@ impl Keeper {
             keeping.run().await;
             drop(guard);
         });
-        Self { jobs, reach: seen_reach, ports: seen_ports, retired, ended }
+        Self { jobs, reach: seen_reach, ports: seen_ports, machines, retired, ended }
     }
 
     /// Switches a machine. Who asks for the same before it is begun shares it. It is not begun if by then another machine is
     /// meant.
     pub(crate) async fn command(
         &self,
-        plug: Option<String>,
+        machine: Machine,
         command: PowerCommand,
         deadline: Instant,
         is_current: IsCurrent,
     ) -> Result<Carried, Failure> {
         let (asker, answer) = Asker::new();
         let askers = vec![asker];
-        let job = Job::Command(Command { plug, command, deadline, is_current, askers });
+        let job = Job::Command(Command { machine, command, deadline, is_current, askers });
         self.ask(job, answer, deadline, "the power state is not known").await
     }
 
@@ -246,6 +252,12 @@ impl Keeper {
         self.ports.borrow().clone()
     }
 
+    /// Tells it which machines are behind the device now: one of them is asked for at a time, in turn, and they are named in
+    /// the log.
+    pub(crate) fn know(&self, machines: Vec<Machine>) {
+        self.machines.send_replace(machines);
+    }
+
     /// Ends it: it carries out the commands that it has taken and that mean the same machine still, and gives the session
     /// back. At the end of the controller it has less time: what is not begun is refused, and a command that is under way comes to its end if that is near.
     pub(crate) fn retire(&self) {
@@ -267,6 +279,7 @@ struct Keeping {
     queue: Queue,
     reach: watch::Sender<Reach>,
     ports: watch::Sender<Option<Vec<Port>>>,
+    machines: watch::Receiver<Vec<Machine>>,
     retired: CancellationToken,
     pause: Pause,
     /// When the device is asked next, if nobody wants anything of it before.
@@ -295,7 +308,7 @@ impl Keeping {
         }
         self.queue.refuse_all(&Failure::GivenBack("nothing was done"));
         self.held.close().await;
-        log::info!("{}: given back", self.settings.name);
+        log::info!("{}", self.about("the device is given back"));
     }
 
     /// Takes in what was asked for, and tells whether there is nothing to be done any more.
@@ -326,8 +339,8 @@ impl Keeping {
     }
 
     async fn serve(&mut self, command: Command) {
-        let Command { plug, command, deadline, askers, .. } = command;
-        let answer = self.command(plug.as_deref(), command, deadline).await;
+        let Command { machine, command, deadline, askers, .. } = command;
+        let answer = self.command(&machine, command, deadline).await;
         for asker in askers {
             asker.tell(answer.clone());
         }
@@ -336,12 +349,12 @@ impl Keeping {
     /// A command is given up for nothing but its deadline and, after a moment, the end of the controller.
     async fn command(
         &mut self,
-        plug: Option<&str>,
+        machine: &Machine,
         command: PowerCommand,
         deadline: Instant,
     ) -> Result<Carried, Failure> {
-        let place = self.place(plug);
-        log::info!("{place}: {command}");
+        let (node, place) = (machine.node.escape_debug(), self.place(machine));
+        log::info!("{node}: {command} begins ({place})");
         let stop = self.settings.stop.clone();
         let end = async {
             stop.cancelled().await;
@@ -349,20 +362,20 @@ impl Keeping {
         };
         let result = tokio::select! {
             biased;
-            result = self.held.command(plug, command, deadline) => result,
+            result = self.held.command(machine.plug.as_deref(), command, deadline) => result,
             () = end => {
-                log::error!("{place}: {command} was broken off, because the controller ends");
+                log::error!("{node}: {command} was broken off, because the controller ends ({place})");
                 return Err(Failure::GivenBack("the power state is not known"));
             }
         };
         match &result {
             Ok(success) => {
-                log::info!("{place}: {success}");
+                log::info!("{node}: {success} ({place})");
                 if let Some(warning) = success.warning() {
-                    log::warn!("{place}: {warning}");
+                    log::warn!("{node}: {warning} ({place})");
                 }
             }
-            Err(error) => log::error!("{place}: {command} failed: {error}"),
+            Err(error) => log::error!("{node}: {command} failed: {error} ({place})"),
         }
         let error = result.as_ref().err();
         self.note(error.map(|error| (Verdict::of(error), error)));
@@ -461,12 +474,13 @@ impl Keeping {
         if self.settings.lists {
             return Asking::List(deadline);
         }
-        let plugs = &self.settings.plugs;
+        let machines = self.machines.borrow();
+        let plugs: Vec<_> = machines.iter().filter_map(|machine| machine.plug.as_ref()).collect();
         if plugs.is_empty() || !self.held.keeps_session() {
             return Asking::Monitor(deadline);
         }
         self.turn = self.turn.wrapping_add(1) % plugs.len();
-        Asking::Status(plugs.get(self.turn).cloned(), deadline)
+        Asking::Status(plugs.get(self.turn).copied().cloned(), deadline)
     }
 
     /// Notes whether the device answered.
@@ -486,7 +500,7 @@ impl Keeping {
 
     fn note_answer(&mut self) {
         if !self.reach.borrow().is_reachable() {
-            log::info!("{}: it answers", self.settings.name);
+            log::info!("{}", self.about("the device answers"));
         }
         self.pause = Pause::default();
         self.reach.send_replace(Reach::Reachable { at: Instant::now() });
@@ -496,22 +510,41 @@ impl Keeping {
         self.pause.note(is_denied);
         let reason: Arc<str> = error.to_string().into();
         let (since, is_known) = match &*self.reach.borrow() {
-            Reach::Unreachable { since, reason: known, .. } => (*since, *known == reason),
+            Reach::Unreachable { since, reason: known, .. } => (*since, is_same(known, &reason)),
             _ => (Instant::now(), false),
         };
         if !is_known {
-            log::error!("{}: it cannot be used: {reason}", self.settings.name);
+            log::error!("{}", self.about(&format!("the device cannot be used: {reason}")));
         }
         self.reach.send_replace(Reach::Unreachable { since, reason, is_denied });
     }
 
-    fn place(&self, plug: Option<&str>) -> String {
+    fn place(&self, machine: &Machine) -> String {
         let name = &self.settings.name;
-        match plug {
+        match &machine.plug {
             Some(plug) => format!("{name}, plug {}", plug.escape_debug()),
             None => name.clone(),
         }
     }
+
+    /// What is said of the device, with the nodes that it concerns if they are few.
+    fn about(&self, what: &str) -> String {
+        let (name, machines) = (&self.settings.name, self.machines.borrow());
+        if !(1..=FEW).contains(&machines.len()) {
+            return format!("{name}: {what}");
+        }
+        let nodes: Vec<_> = machines.iter().map(|machine| machine.node.as_str()).collect();
+        format!("{}: {what} ({name})", nodes.join(", ").escape_debug())
+    }
+}
+
+/// Whether two reasons differ in nothing but numbers, such as how long something was waited for: that is no news.
+fn is_same(one: &str, other: &str) -> bool {
+    without_numbers(one).eq(without_numbers(other))
+}
+
+fn without_numbers(reason: &str) -> impl Iterator<Item = char> {
+    reason.chars().filter(|c| !c.is_ascii_digit() && *c != '.')
 }
 
 fn names(ports: &[Port]) -> Vec<(&str, Option<&str>)> {
