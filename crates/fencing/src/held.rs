@@ -240,9 +240,7 @@ impl Held {
         let result = timeout_at(call.deadline, under_way.0.attempts(&call, act)).await;
         drop(under_way);
         let stage = std::mem::replace(&mut self.stage, Stage::Ended);
-        let result = result.unwrap_or_else(|_| {
-            Err(operation::timed_out(self.open.as_ref().map(|open| &*open.device)))
-        });
+        let result = result.unwrap_or_else(|_| Err(self.timed_out(&call, stage)));
         if stage == Stage::Commanding && !result.as_ref().is_err_and(may_be_under_way) {
             self.unsettled = None;
         }
@@ -250,9 +248,21 @@ impl Held {
             Some(open) if result.as_ref().err().is_none_or(is_about_plug) => {
                 open.has_answered = true;
             }
+            _ if matches!(result, Err(Error::NotBegun { .. })) => {}
             _ => self.give_up(),
         }
         result
+    }
+
+    /// What the end of the caller's time means, when a call had come so far.
+    fn timed_out(&self, call: &Call, stage: Stage) -> Error {
+        let device = self.open.as_ref().map(|open| &*open.device);
+        match device.filter(|_| is_command(call.action) && stage == Stage::Reading) {
+            Some(device) => {
+                Error::NotBegun { what: format!("{}: the wait before a command", device.address()) }
+            }
+            None => operation::timed_out(device),
+        }
     }
 
     /// After a call that was dropped: a device is kept if it was only being read, and goes on with a login that had been

@@ -60,7 +60,7 @@ pub(crate) fn timed_out(device: Option<&(dyn Device + 'static)>) -> Error {
         Some(device) => {
             Error::TimedOut { who: device.address(), what: "the power state is not known" }
         }
-        None => Error::TimedOut { who: "the password script".to_owned(), what: "nothing was done" },
+        None => Error::NotBegun { what: "the password script".to_owned() },
     }
 }
 

@@ -391,7 +391,12 @@ impl Keeping {
             Reading::Status { plug, deadline, .. } => Asking::Status(plug.clone(), *deadline),
             Reading::Probe { deadline, .. } => self.asking_whether_it_is_there(*deadline),
         };
-        let Some(read) = self.ask_unless_commanded(asking).await else {
+        let time = asking.time();
+        let verdict = |error: &Error| match &reading {
+            Reading::Status { .. } => Verdict::of_reading(error, time),
+            Reading::Probe { .. } => Verdict::of_question(error),
+        };
+        let Some(read) = self.ask_unless_commanded(asking, verdict).await else {
             return self.queue.put_back(reading);
         };
         let read = read.map_err(|error| Failure::of(&error));
@@ -433,12 +438,15 @@ impl Keeping {
             () = std::future::ready(()), if !is_login => None,
         };
         let asking = self.asking_whether_it_is_there(Instant::now() + PROBE_TIME);
-        self.ask_unless_commanded(asking).await;
+        self.ask_unless_commanded(asking, Verdict::of_question).await;
     }
 
     /// The answer; or `None` where a command has come, or the end, which the reading makes way for.
-    async fn ask_unless_commanded(&mut self, asking: Asking) -> Option<Result<Read, Error>> {
-        let is_of_machine = matches!(asking, Asking::Status(..));
+    async fn ask_unless_commanded(
+        &mut self,
+        asking: Asking,
+        verdict: impl Fn(&Error) -> Verdict,
+    ) -> Option<Result<Read, Error>> {
         let read = {
             let Self { held, inbox, queue, retired, .. } = self;
             let mut asked = pin!(asking.ask(held));
@@ -456,7 +464,6 @@ impl Keeping {
                 }
             }
         };
-        let verdict = if is_of_machine { Verdict::of } else { Verdict::of_question };
         self.note(read.as_ref().err().map(|error| (verdict(error), error)));
         if let Ok(Read::Ports(ports)) = &read {
             let before = self.ports.send_replace(Some(ports.clone()));
@@ -487,8 +494,10 @@ impl Keeping {
     fn note(&mut self, failure: Option<(Verdict, &Error)>) {
         match failure {
             Some((Verdict::Unknown, _)) => {
-                // The device itself is asked soon, after what else is to be done.
-                self.next_probe = Instant::now() + Pause::FIRST;
+                // The device itself is asked soon, after what else is to be done, however often that comes to nothing.
+                if !self.pause.is_for_denial() {
+                    self.next_probe = self.next_probe.min(Instant::now() + Pause::FIRST);
+                }
                 return;
             }
             None | Some((Verdict::Reached, _)) => self.note_answer(),
@@ -566,6 +575,12 @@ enum Read {
 }
 
 impl Asking {
+    /// How long it may take from now on.
+    fn time(&self) -> Duration {
+        let (Self::Status(_, deadline) | Self::Monitor(deadline) | Self::List(deadline)) = self;
+        deadline.saturating_duration_since(Instant::now())
+    }
+
     async fn ask(self, held: &mut Held) -> Result<Read, Error> {
         match self {
             Self::Status(plug, deadline) => {

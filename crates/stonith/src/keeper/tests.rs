@@ -519,6 +519,43 @@ async fn a_program_that_fails_has_its_device_asked_soon() {
     assert_eq!(scene.steps().last().unwrap(), "finish");
 }
 
+/// Nobody has asked the device anything.
+#[tokio::test(start_paused = true)]
+async fn a_command_that_was_held_back_too_long_says_nothing_of_the_device() {
+    let scene = Scene::new().await;
+    let keeper = Arc::new(scene.keeper());
+    sleep(SECOND).await;
+    scene.commands([Turn::Error(ErrorKind::Unsupported)]);
+    assert_eq!(off(&keeper, 60).await.unwrap_err().is_reached(), Some(true));
+    scene.log();
+    // Nobody knows what becomes of the first.
+    let failure = off(&keeper, 2).await.unwrap_err();
+    assert!(failure.to_string().ends_with("; nothing was done"), "{failure}");
+    assert_eq!(failure.is_reached(), None);
+    assert!(keeper.reach().is_reachable());
+    assert_eq!(scene.times("off"), [0_u64; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_answers_slower_than_somebody_is_patient_is_not_dead() {
+    let scene = Scene::new().await;
+    let keeper = scene.keeper();
+    sleep(SECOND).await;
+    scene.readings([Turn::Takes(4 * SECOND)]);
+    // Again and again, without a moment in between.
+    for _ in 0..10 {
+        keeper.status(None, within(1)).await.unwrap_err();
+        assert!(keeper.reach().is_reachable());
+    }
+    sleep(4 * SECOND).await;
+    assert!(keeper.reach().is_reachable());
+    scene.readings([Turn::Error(ErrorKind::NoAnswer)]);
+    keeper.status(None, within(1)).await.unwrap_err();
+    assert!(keeper.reach().is_reachable());
+    sleep(2 * SECOND).await;
+    assert!(!keeper.reach().is_reachable(), "it was asked by itself");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_device_lists_is_kept() {
     let scene = Scene::new().await;
