@@ -21,6 +21,7 @@ mod keeper;
 mod lines;
 mod lock;
 mod ocf;
+mod pause;
 mod plan;
 pub mod protocol;
 mod server;

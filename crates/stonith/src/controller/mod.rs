@@ -19,6 +19,7 @@ use crate::agents;
 use crate::config::{Config, MapFile};
 use crate::keeper::{Carried, Failure, IsCurrent, Keeper, Reach, Settings};
 use crate::lock::{Lock, LockError};
+use crate::pause::Pause;
 use crate::plan::{DeviceKey, Machine, Plan, PlanError, PlannedDevice, PlannedTarget, by_device};
 use crate::protocol::{self, DeviceStatus, ReachStatus, Status, Target, Targets};
 use stamp::Stamp;
@@ -54,6 +55,7 @@ struct State {
     told: Option<u64>,
     trouble: Option<String>,
     read: Read,
+    retry: Retry,
     /// By resource.
     claims: BTreeMap<String, Claim>,
     is_stopped: bool,
@@ -67,6 +69,14 @@ enum Read {
     Never,
     /// It looked like this when it was read last, or was not there.
     As(Option<Stamp>),
+}
+
+/// When targets that could not be read are read again, although their file is the same: what was wrong may have been a program
+/// that did not answer, or a disk that was full.
+#[derive(Debug, Default)]
+struct Retry {
+    pause: Pause,
+    due: Option<Instant>,
 }
 
 /// What is known of a resource that this controller uses.
@@ -137,7 +147,10 @@ impl Controller {
         loop {
             tokio::select! {
                 biased;
-                _ = looks.tick() => self.refresh().await,
+                _ = looks.tick() => {
+                    self.refresh().await;
+                    self.retry().await;
+                }
                 _ = news.changed() => self.take_listed(),
             }
         }
@@ -154,7 +167,18 @@ impl Controller {
         }
     }
 
-    /// The same, for somebody who wants something else.
+    /// Reads the targets again where that has failed, and it is time. Who asks for something does not wait for it: it may take
+    /// as long as it did before.
+    async fn retry(&self) {
+        if self.state().retry.is_due() {
+            let _turn = self.reloading.lock().await;
+            if self.state().retry.is_due() {
+                self.load_or_keep().await;
+            }
+        }
+    }
+
+    /// Reads it anew if it has changed, for somebody who wants something else.
     async fn refresh_soon(&self) {
         let _ = timeout(READING_ANEW, self.refresh()).await;
     }
@@ -189,6 +213,7 @@ impl Controller {
         if let Some(trouble) = trouble.as_ref().filter(|new| state.trouble.as_ref() != Some(*new)) {
             log::error!("the targets are kept as they were: {trouble}");
         }
+        state.retry.note(trouble.is_some());
         state.trouble = trouble;
     }
 
@@ -503,6 +528,20 @@ impl Controller {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Retry {
+    fn is_due(&self) -> bool {
+        self.due.is_some_and(|due| due <= Instant::now())
+    }
+
+    fn note(&mut self, has_failed: bool) {
+        match has_failed {
+            true => self.pause.note(false),
+            false => self.pause = Pause::default(),
+        }
+        self.due = self.pause.length().map(|pause| Instant::now() + pause);
     }
 }
 

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agents::Verdict;
 use crate::config::{KEEP_ALIVE, KEEP_ALIVE_OF_PROGRAMS};
+use crate::pause::Pause;
 use crate::plan::Machine;
 use queue::{Answer, Asker, Command, Job, Queue, Reading};
 
@@ -589,38 +590,5 @@ impl Asking {
             Self::Monitor(deadline) => held.monitor(deadline).await.map(|()| Read::There),
             Self::List(deadline) => held.list(deadline).await.map(Read::Ports),
         }
-    }
-}
-
-/// How long a device that does not answer is left alone: ever longer.
-#[derive(Debug, Default)]
-struct Pause {
-    silences: u32,
-    denials: u32,
-}
-
-impl Pause {
-    const FIRST: Duration = Duration::from_secs(1);
-    const LONGEST: Duration = Duration::from_secs(60);
-    /// One that refuses our user or password is asked less often: BMCs lock users out.
-    const FIRST_AFTER_DENIAL: Duration = Duration::from_secs(30);
-    const LONGEST_AFTER_DENIAL: Duration = Duration::from_secs(600);
-
-    fn note(&mut self, is_denied: bool) {
-        let counter = if is_denied { &mut self.denials } else { &mut self.silences };
-        *counter = counter.saturating_add(1);
-    }
-
-    fn is_for_denial(&self) -> bool {
-        self.denials > 0
-    }
-
-    fn length(&self) -> Option<Duration> {
-        let (count, first, longest) = match (self.denials, self.silences) {
-            (0, 0) => return None,
-            (0, silences) => (silences, Self::FIRST, Self::LONGEST),
-            (denials, _) => (denials, Self::FIRST_AFTER_DENIAL, Self::LONGEST_AFTER_DENIAL),
-        };
-        Some(first.saturating_mul(1 << (count - 1).min(16)).min(longest))
     }
 }
