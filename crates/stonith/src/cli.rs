@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::client::{Client, ClientError};
 use crate::config::{Config, without_value};
-use crate::daemon::{self, Begun, Cause};
+use crate::daemon::{self, Begun, Cause, Source};
 use crate::instance::{InstanceName, RUN_DIRECTORY, RunDirectory};
 use crate::plan::Plan;
 use crate::protocol::{ReachStatus, Reply, Request, Status};
@@ -80,7 +80,7 @@ pub(crate) fn main(arguments: Vec<std::ffi::OsString>) -> ExitCode {
     };
     let result = match arguments.command {
         Command::Run(told) if told.config.as_os_str() == "-" => return run_handed_over(),
-        Command::Run(told) => run_from_file(&told),
+        Command::Run(told) => run_from_file(told),
         Command::Check(told) => check(&told),
         Command::Status { instance, probe, json, run_directory } => {
             status(&RunDirectory::new(run_directory), &instance, probe, json)
@@ -95,11 +95,12 @@ pub(crate) fn main(arguments: Vec<std::ffi::OsString>) -> ExitCode {
     }
 }
 
-fn run_from_file(told: &Told) -> Result<ExitCode, String> {
+fn run_from_file(told: Told) -> Result<ExitCode, String> {
     let config = told.read()?;
     start_logs(&config, true);
     let instance = config.instance.clone();
-    match daemon::run(config, || {}) {
+    let source = Source::new(told.config, &config);
+    match daemon::run(config, Some(source), || {}) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
             log::error!("controller {instance}: {error}");
@@ -138,7 +139,7 @@ fn run_handed_over() -> ExitCode {
     let _ = rustix::process::setsid();
     let _ = std::env::set_current_dir("/");
     start_logs(&config, false);
-    match daemon::run(config, || _ = tell(&Begun::Yes)) {
+    match daemon::run(config, None, || _ = tell(&Begun::Yes)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error}");
