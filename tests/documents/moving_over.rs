@@ -1,6 +1,6 @@
 //! docs/moving-over.md
 
-use super::{Block, Document, block};
+use super::{Block, CRMSH, Document, block};
 
 #[test]
 fn every_command_of_moving_over_does_what_is_said() {
@@ -39,9 +39,6 @@ stonith_admin --unfence node1
 status
 grep "'reboot'" "${CIB_file%/*}/fenced.log"
 "#;
-
-/// The readers of the commands of crmsh have another cluster than those of the commands of pcs.
-const CRMSH: &str = r#"CIB_file=${CIB_file%/*}/crmsh.xml; [ -e "$CIB_file" ] || cp tests/documents/cib.xml "$CIB_file""#;
 
 const BLOCKS: &[Block] = &[
     block("cargo build --release"),

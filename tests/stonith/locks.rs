@@ -4,7 +4,6 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 
 use super::ipmi;
-use crate::support::agent::{Agent, program};
 use crate::support::controller::{INSTANCE, NodeReply, Site};
 use crate::support::sim::Sim;
 
@@ -75,33 +74,4 @@ fn a_lock_that_cannot_be_opened_is_not_taken_for_another_controller() {
     );
     assert!(log.contains(&lock) && log.contains("Is a directory"), "{log}");
     assert_eq!(bmc.sessions(), (0, 0));
-}
-
-#[test]
-fn what_is_wrong_with_a_configuration_is_one_line_and_exit_code_1() {
-    let site = Site::new();
-    for (text, words) in [
-        ("", "missing field `agent`"),
-        ("agent = \"fence_ipmilan\"\n", "fence_ipmilan cannot list machines"),
-        ("agent = \"fence_ipmilan\"\nhostlist = \"\"\n", "hostlist names no node"),
-        ("agent = \"fence_ipmilan\"\nhostlist = \"a=\"\n", "'a=' is neither NODE nor NODE=PLACE"),
-        ("agent = \"fence_nobody\"\nhostlist = \"a=b\"\n", "'fence_nobody' is not there"),
-        ("agent = \"fence_ipmilan\"\nhostlist = \"a=b\"\n[parameters]\ncipher = 4\n", "xRC4"),
-        (
-            "agent = \"fence_ipmilan\"\nmapfile = \"/nowhere/map.toml\"\n",
-            "cannot read /nowhere/map.toml",
-        ),
-    ] {
-        let controller = site.start_called("wrong", text);
-        let log = site.path("wrong.log");
-        assert_eq!(controller.end().code(), Some(1), "{text}");
-        let said = std::fs::read_to_string(&log).expect("a log");
-        assert_eq!(said.lines().count(), 1, "{said}");
-        assert!(said.contains(words), "{text}: {said}");
-        std::fs::remove_file(log).expect("it is there");
-    }
-    for arguments in [&["run"][..], &["fly"], &["run", "--config"], &["status", "a/b"]] {
-        let run = Agent::at(program("stonith-controller")).arguments(arguments.to_vec()).run();
-        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:?}");
-    }
 }

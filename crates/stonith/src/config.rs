@@ -69,6 +69,17 @@ pub struct Config {
     pub verbose_level: u8,
 }
 
+/// The keys of a [`Config`] that are no tables.
+pub(crate) const KEYS: &[&str] = &[
+    "agent",
+    "hostlist",
+    "mapfile",
+    "keepalive",
+    "run_directory",
+    "agent_directories",
+    "verbose_level",
+];
+
 /// Parameters of fence agents by name. They do not print: a secret may be among them.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
@@ -170,10 +181,23 @@ fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigFileEr
 
 fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> ConfigFileError {
     let before = |end: usize| text.get(..end).map(|before| before.matches('\n').count() + 1);
+    let message = without_value(error.message()).escape_debug().to_string();
+    let hint = right_place(&message);
     ConfigFileError::Malformed {
         path: path.to_owned(),
         line: error.span().and_then(|span| before(span.start)),
-        reason: without_value(error.message()).escape_debug().to_string(),
+        reason: message + hint,
+    }
+}
+
+/// What is not where it is looked for may be in another part of the file.
+fn right_place(message: &str) -> &'static str {
+    if message.starts_with("unknown field") {
+        "; parameters of the fence agent stand below [parameters]"
+    } else if message.starts_with("missing field") {
+        "; it stands before the first [table]"
+    } else {
+        ""
     }
 }
 
@@ -372,6 +396,15 @@ mod tests {
             assert!(found.starts_with(error), "{text}: {found}");
             assert!(!found.contains("secret"), "{found}");
         }
+    }
+
+    #[test]
+    fn the_keys_are_all_that_a_file_has_but_tables_and_the_name() {
+        let error = read("agent = \"a\"\nnonsense = 1\n").unwrap_err();
+        let (_, expected) = error.split_once("expected one of ").unwrap();
+        let mut expected: Vec<_> = expected.split('`').skip(1).step_by(2).collect();
+        expected.retain(|key| !["instance", "parameters", "targets"].contains(key));
+        assert_eq!(expected, KEYS);
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use fencing::{Action, Agent, AgentConfig, ConfigError, Error, Fence, Kind, Plug, Value};
 
-use crate::config::{Config, ConfigFileError, MapFile, ParameterText, Parameters};
+use crate::config::{Config, ConfigFileError, KEYS, MapFile, ParameterText, Parameters};
 use crate::{agents, digest, fence_controller};
 
 /// Devices, and machines behind them.
@@ -76,7 +77,7 @@ pub(crate) enum PlanError {
         agent: String,
     },
     /// There is no such agent.
-    #[error("the fence agent '{}' is not there{}", .name.escape_debug(), .reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    #[error("the fence agent '{}' is not there{}{}", .name.escape_debug(), .reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default(), whole_name(.name))]
     NoAgent {
         /// Its name.
         name: String,
@@ -125,7 +126,7 @@ pub(crate) enum PlanError {
     #[error("{} asks a controller: it cannot be the agent of one", fence_controller::NAME)]
     Itself,
     /// A parameter is wrong.
-    #[error("{}{source}", .node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default())]
+    #[error("{}{source}{}", .node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default(), right_place(.source))]
     Parameter {
         /// The machine, if it is one of its own.
         node: Option<String>,
@@ -135,12 +136,17 @@ pub(crate) enum PlanError {
 }
 
 impl Plan {
-    /// What the configuration says, with the file of targets that it names; touches no device. The agents must be loaded.
-    pub(crate) fn of(
-        config: &Config,
-        file: Option<&MapFile>,
-        fence: &Fence,
-    ) -> Result<Self, PlanError> {
+    /// What the configuration says, with the agents that it takes; reads the file of targets that it names, and touches no
+    /// device.
+    pub(crate) async fn read(config: &Config) -> Result<(Self, Fence), PlanError> {
+        let file = config.mapfile.as_deref().map(MapFile::read).transpose()?;
+        let fence = agents::load(config, file.as_ref()).await?;
+        let plan = Self::of(config, file.as_ref(), &fence)?;
+        Ok((plan, fence))
+    }
+
+    /// What the configuration says, with the file of targets that it names. The agents must be loaded.
+    fn of(config: &Config, file: Option<&MapFile>, fence: &Fence) -> Result<Self, PlanError> {
         let plan = Self::default();
         let (users, machines) = (BTreeMap::new(), BTreeMap::new());
         let mut builder = Builder { config, fence, plan, users, machines };
@@ -156,6 +162,42 @@ impl Plan {
             _ => return Err(PlanError::SeveralSources),
         }
         Ok(builder.plan)
+    }
+}
+
+/// For people: each machine, and what switches it.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (node, target) in &self.targets {
+            let device = self.devices.get(&target.device).map_or("", |device| device.name.as_str());
+            write!(f, "{node}: {}", device.escape_debug())?;
+            if let Some(plug) = &target.plug {
+                write!(f, ", plug {}", plug.escape_debug())?;
+            }
+            writeln!(f)?;
+        }
+        for device in self.devices.values().filter(|device| device.is_asked_for_targets) {
+            writeln!(f, "{} is asked for its nodes", device.name.escape_debug())?;
+        }
+        Ok(())
+    }
+}
+
+/// Of an agent that was called as people call it.
+fn whole_name(name: &str) -> String {
+    match name.starts_with("fence_") {
+        true => String::new(),
+        false => format!("; is fence_{} meant?", name.escape_debug()),
+    }
+}
+
+/// In TOML, whatever stands below `[parameters]` is a parameter.
+fn right_place(error: &Error) -> &'static str {
+    match error {
+        Error::Config(ConfigError::Unknown(name)) if KEYS.contains(&name.as_str()) => {
+            "; it is a key of the controller, and stands in its file before the first [table]"
+        }
+        _ => "",
     }
 }
 
@@ -192,6 +234,8 @@ impl Builder<'_> {
     /// One device, which says itself which machines it has.
     fn add_asked(&mut self) -> Result<(), PlanError> {
         let agent = self.agent(&self.config.agent)?;
+        // The list of machines may be among them.
+        check_names(&agent, &self.config.parameters).map_err(|source| wrong(None, source))?;
         if !agent.can(Action::List) {
             return Err(PlanError::CannotList { agent: agent.name.to_string() });
         }
@@ -357,7 +401,8 @@ fn wrong(node: Option<&str>, source: Error) -> PlanError {
 /// Of two names of one parameter, old and new, nobody can tell which value is meant.
 fn check_names(agent: &Agent, layer: &Parameters) -> Result<(), Error> {
     let mut seen = BTreeSet::new();
-    for parameter in layer.0.keys().filter_map(|name| agent.parameter(name)) {
+    for name in layer.0.keys().filter(|name| *name != "agent") {
+        let parameter = agent.parameter(name).ok_or_else(|| ConfigError::Unknown(name.clone()))?;
         if !seen.insert(&parameter.name) {
             let reason = "it is given by two of its names".to_owned();
             let parameter = parameter.name.clone();
@@ -440,8 +485,8 @@ impl DeviceKey {
     }
 }
 
-impl std::fmt::Debug for DeviceKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for DeviceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} with {:?}", self.agent, self.parameters)
     }
 }
@@ -580,12 +625,7 @@ mod tests {
     /// `node: device` or `node: device, plug plug`, in alphabetical order.
     async fn machines(config: &str, file: Option<&str>) -> Vec<String> {
         let plan = planned(config, file).await.unwrap();
-        let machine = |(node, target): (&String, &PlannedTarget)| {
-            let device = &plan.devices[&target.device].name;
-            let plug = target.plug.as_ref().map(|plug| format!(", plug {plug}"));
-            format!("{node}: {device}{}", plug.unwrap_or_default())
-        };
-        plan.targets.iter().map(machine).collect()
+        plan.to_string().lines().map(str::to_owned).collect()
     }
 
     #[tokio::test]

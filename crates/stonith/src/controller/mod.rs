@@ -4,7 +4,6 @@ mod discovered;
 mod stamp;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -15,8 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::agents;
-use crate::config::{Config, MapFile};
+use crate::config::Config;
 use crate::keeper::{Carried, Failure, IsCurrent, Keeper, Reach, Settings};
 use crate::lock::{Lock, LockError};
 use crate::pause::Pause;
@@ -218,10 +216,9 @@ impl Controller {
     }
 
     async fn load(&self) -> Result<(), SetUpError> {
-        let path = self.config.mapfile.as_deref();
         // Before it is read: a change that comes in between is seen the next time.
-        let stamp = path.and_then(Stamp::of);
-        let result = self.take_from(path).await;
+        let stamp = self.config.mapfile.as_deref().and_then(Stamp::of);
+        let result = self.take().await;
         self.state().read = match result {
             // The other controller may end at any time, and a disk have room again.
             Err(SetUpError::InUse { .. } | SetUpError::NoLock { .. }) => Read::Never,
@@ -231,10 +228,8 @@ impl Controller {
         result
     }
 
-    async fn take_from(&self, path: Option<&Path>) -> Result<(), SetUpError> {
-        let file = path.map(MapFile::read).transpose().map_err(PlanError::from)?;
-        let fence = agents::load(&self.config, file.as_ref()).await?;
-        let plan = Plan::of(&self.config, file.as_ref(), &fence)?;
+    async fn take(&self) -> Result<(), SetUpError> {
+        let (plan, fence) = Plan::read(&self.config).await?;
         self.carry_out(plan, &fence)
     }
 
