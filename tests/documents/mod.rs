@@ -154,7 +154,7 @@ fn play(folder: &Path) {
         let home = || Path::new(&env::var_os("HOME").expect("HOME")).join(folder).into_os_string();
         env::var_os(name).unwrap_or_else(home)
     };
-    let mut command = Command::new("unshare");
+    let mut command = in_namespaces("tests/documents/stage");
     // What cargo tells this test would have another cargo build ring, and all that is built on it, anew.
     let is_of_test = |name: &str| {
         let is_setting = ["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name)
@@ -165,21 +165,21 @@ fn play(folder: &Path) {
         command.env_remove(name);
     }
     let output = command
-        .args([
-            "--mount",
-            "--net",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-            "tests/documents/stage",
-        ])
         .arg(folder)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("CARGO_HOME", at_home("CARGO_HOME", ".cargo"))
         .env("RUSTUP_HOME", at_home("RUSTUP_HOME", ".rustup"))
         .env("HOME", &home)
         .output()
-        .expect("unshare");
+        .expect("timeout starts");
     assert!(output.status.success(), "{output:?}");
+}
+
+/// A script of the repository in namespaces of its own, with all that it starts, for a quarter of an hour at most.
+pub fn in_namespaces(script: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command
+        .args(["--foreground", "--signal=KILL", "900", "unshare", "--mount", "--net", "--pid"])
+        .args(["--fork", "--kill-child", "--mount-proc", script])
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
 }
