@@ -24,11 +24,14 @@ tell() { printf 'plug=node1\naction=%s\n' "$1" | fence_controller 2>&1 || [ $? =
 kill $daemon
 wait $daemon
 
+metadata=/usr/share/stonith-controller/metadata
 for place in /usr/lib/ocf/resource.d/stonith /usr/lib/heartbeat/stonith.d; do
     for name in ipmilan redfish agent; do
-        OCF_ROOT=/usr/lib/ocf "$place/$name" meta-data | grep "<resource-agent name=\"$name\"" >/dev/null
+        grep "<resource-agent name=\"$name\"" "$metadata/$name.xml" >/dev/null
+        OCF_ROOT=/usr/lib/ocf "$place/$name" meta-data | diff - "$metadata/$name.xml"
     done
 done
+fence_controller -o metadata | diff - "$metadata/fence_controller.xml"
 for name in $(fence_controller -o metadata | sed -n '/deprecated/!s/.*<parameter name="\([^"]*\)".*/\1/p'); do
     gzip -cd /usr/share/man/man8/fence_controller.8.gz | grep -w "$name" >/dev/null || fail "the page lacks $name"
 done

@@ -5,6 +5,7 @@ pretend_systemd
 note
 rpm --dbpath /tmp/rpm --install --nodeps target/packages/*.rpm
 are_native
+brings_metadata
 fences fence_ipmilan
 fencectl --version
 stonith-controller --version
@@ -21,6 +22,7 @@ for name in fence-agents-ipmilan fence-agents-redfish; do
     rpm --query --package --conflicts "$agents" | grep -x "$name" >/dev/null
     rpm --query --package --provides "$agents" | grep -x "$name" >/dev/null
 done
+[ "$(rpm --query --package --queryformat '%{PACKAGER}' "$agents")" = "$(dpkg-deb --field "$ours" Maintainer)" ]
 needed=$(rpm --query --package --requires target/packages/*.rpm | grep -o 'GLIBC_[0-9.]*' | sort --version-sort)
 newest=${needed##*$'\n'}
 [ "$newest" = GLIBC_2.34 ] || fail "needs $newest"
