@@ -8,6 +8,7 @@ use bmc_sim::redfish::{ConnectionFault, RedfishSystem};
 use super::lab::{AGENTS, Answer, Lab, PATIENCE, Setup, at_once, wait_for};
 use crate::support::agent::Agent;
 use crate::support::certificates::{Identity, Kind};
+use crate::support::comparison::{Bmc, different};
 use crate::support::ipmi_sim::{self, IpmiSim};
 use crate::support::redfish_sim::RedfishSim;
 use crate::support::sim::Sim;
@@ -143,6 +144,14 @@ impl Peer {
         }
     }
 
+    /// What the machine was told so far, such as `off on`.
+    fn commands(&self) -> String {
+        match self {
+            Self::Ipmi(sim) => Bmc::commands(sim),
+            Self::Redfish(sushy) => sushy.commands(NODE),
+        }
+    }
+
     fn is_on(&self, lab: &Lab) -> bool {
         match self {
             Self::Ipmi(sim) => sim.is_on(),
@@ -177,27 +186,33 @@ fn do_everything(fencer: &Fencer, agent: &str, peer: &Peer) {
     let validate = ["--validate", "--agent", agent];
     fencer.must(&[&validate[..], &options(&lines)].concat());
     let (answer, _) = fencer.ask(&validate);
-    assert_ne!(answer.code, Some(0), "{agent} without parameters: {answer:?}");
+    assert_eq!(answer.code, Some(1), "{agent} without parameters: {answer:?}");
+    assert!(answer.stdout.contains("you have to enter"), "{agent}: {answer:?}");
 
     fencer.register(agent, &lines);
     // It succeeds without monitor, too, if only list does.
     let (_, log) = fencer.must(&["--query", DEVICE]);
-    assert!(has_done(&log, agent, "monitor"), "{agent}: {log}");
-    assert!(!has_done(&log, agent, "list"), "{agent}: {log}");
+    assert!(has_ended(&log, agent, "monitor", 0), "{agent}: {log}");
+    assert!(!has_ended(&log, agent, "list", 0), "{agent}: {log}");
     let (answer, log) = fencer.must(&["--list-targets", DEVICE]);
-    assert!(has_done(&log, agent, "list"), "{agent}: {log}");
+    assert!(has_ended(&log, agent, "list", 0), "{agent}: {log}");
     assert_eq!(answer.stdout.trim(), "0 fence targets found", "{agent}");
 
-    let is_on = || peer.is_on(&fencer.lab);
-    assert!(is_on(), "{agent}");
-    for (asked, action, expected) in
-        [("--fence", "off", false), ("--unfence", "on", true), ("--reboot", "reboot", true)]
-    {
+    assert!(peer.is_on(&fencer.lab), "{agent}");
+    for (asked, action, commands, status) in [
+        ("--fence", "off", &["off"][..], 0),
+        ("--unfence", "on", &["on"], 2),
+        ("--reboot", "reboot", &["off", "on"], 0),
+    ] {
+        let before = peer.commands().len();
         let (_, log) = fencer.must(&[asked, NODE, "--timeout", "60"]);
         // Which device can fence the node is found out by the status.
-        assert!(log.contains(&format!("{agent}_status_")), "{agent}: {log}");
-        assert!(has_done(&log, agent, action), "{agent}: {log}");
-        assert_eq!(is_on(), expected, "{agent}: {action}");
+        assert!(has_ended(&log, agent, "status", status), "{agent}: {log}");
+        assert!(has_ended(&log, agent, action, 0), "{agent}: {log}");
+        let told = peer.commands().split_off(before);
+        assert_eq!(different(told.trim_start()), commands, "{agent}: {action}");
+        let is_on = commands.ends_with(&["on"]);
+        assert_eq!(peer.is_on(&fencer.lab), is_on, "{agent}: {action}");
     }
     assert!(!fencer.has_agent());
 }
@@ -209,10 +224,10 @@ fn names(metadata: &str, element: &str) -> Vec<String> {
     elements.map(|node| node.attribute("name").expect("a name").to_owned()).collect()
 }
 
-/// Whether the log tells that the agent has done it well.
-fn has_done(log: &str, agent: &str, action: &str) -> bool {
-    let run = format!("{agent}_{action}_");
-    log.lines().any(|line| line.contains(&run) && line.contains("exited with status 0"))
+/// Whether the log tells that the agent was told to do it, and ended with this code.
+fn has_ended(log: &str, agent: &str, action: &str, code: i32) -> bool {
+    let (run, end) = (format!("{agent}_{action}_"), format!("exited with status {code}"));
+    log.lines().any(|line| line.contains(&run) && line.ends_with(&end))
 }
 
 #[test]

@@ -54,7 +54,8 @@ impl Process {
         self.folder.path().join(name)
     }
 
-    fn log(&self) -> String {
+    /// What it has said so far.
+    pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 }
