@@ -251,7 +251,9 @@ fn a_machine_that_is_off_can_be_fenced() {
 #[test]
 fn a_wrong_password_is_a_failure_that_is_told() {
     let fencer = Fencer::start();
-    for (agent, told) in [("fence_ipmilan", "wrong password"), ("fence_redfish", "401")] {
+    for (agent, told) in
+        [("fence_ipmilan", "wrong password"), ("fence_redfish", "wrong credentials")]
+    {
         let peer = Peer::start(agent, &fencer.lab);
         fencer.register(agent, &listed(peer.lines(), &["password=wrong"]));
         for asked in ["--fence", "--reboot"] {
