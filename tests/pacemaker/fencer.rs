@@ -297,6 +297,7 @@ fn an_agent_that_is_killed_leaves_nothing_that_is_in_the_way() {
     assert!(!fencer.has_agent());
     assert_eq!((ipmi.power(), ipmi.sessions()), (Power::On, (1, 0)));
     ipmi.with_faults(|faults| faults.ignore_power_off = false);
+    fencer.register("fence_ipmilan", &listed(ipmi.lines(), &[]));
     fencer.must(&["--fence", NODE, "--timeout", "60"]);
     assert_eq!((ipmi.power(), ipmi.sessions()), (Power::Off, (2, 1)));
 
@@ -313,6 +314,7 @@ fn an_agent_that_is_killed_leaves_nothing_that_is_in_the_way() {
     assert!(!fencer.has_agent());
     assert_eq!((redfish.power(NODE), redfish.counts().sessions_open), (Some(Power::On), 1));
     redfish.with_faults(|faults| faults.ignore_resets = false);
+    fencer.register("fence_redfish", &listed(redfish.lines(), &[]));
     fencer.must(&["--fence", NODE, "--timeout", "60"]);
     assert_eq!((redfish.power(NODE), redfish.counts().sessions_open), (Some(Power::Off), 1));
     drop((ipmi, redfish));
