@@ -166,6 +166,7 @@ impl Bmc {
             address: Some(address),
             chassis: Some(format!("{} {}", stage("chassis").display(), self.node)),
             launcher: self.lab.launcher(),
+            parent: Some(self.lab.folder().to_owned()),
             ..Setup::default()
         };
         self.lab.in_network(|| IpmiSim::start_with(&setup))

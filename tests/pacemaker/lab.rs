@@ -44,7 +44,7 @@ pub struct Lab {
     outermost: Child,
     outside: Outside,
     /// The last to go: who is in there has files in it.
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 /// What is needed to do something in a lab.
@@ -138,7 +138,7 @@ impl Setup {
             read("ready").ok()?.trim().parse().ok()
         });
         let inside = Inside { first, folder: folder.path().to_owned() };
-        Lab { inside, outermost, outside, folder }
+        Lab { inside, outermost, outside, _folder: folder }
     }
 }
 
@@ -156,11 +156,8 @@ impl Lab {
         let namespaces = Namespaces::of(&self.processes());
         let left = self.kill();
         assert!(left.is_empty(), "they do not end: {left:?}");
-        let Self { folder, outside, .. } = &self;
-        let in_use = || namespaces.users().is_empty().then_some(());
-        let told = format!("the end of the last that uses {:?}", namespaces.users());
-        wait_for(&told, PATIENCE, in_use);
-        outside.assert_unchanged(folder.path());
+        namespaces.wait_until_unused();
+        self.outside.assert_unchanged();
     }
 
     /// Gives those that were not to be killed.
@@ -203,6 +200,11 @@ impl Inside {
     /// What stays when the lab has ended, for as long as its value.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The id of the first process in there.
+    pub fn first(&self) -> u32 {
+        self.first
     }
 
     /// All that runs in there; not what the tests have just started in it.

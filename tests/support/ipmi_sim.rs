@@ -43,6 +43,8 @@ pub struct Setup {
     pub chassis: Option<String>,
     /// What it is started through.
     pub launcher: Launcher,
+    /// Where its folder is; among those of the system, where nothing is said.
+    pub parent: Option<PathBuf>,
 }
 
 /// Address of the controller behind the BMC.
@@ -63,6 +65,7 @@ impl Default for Setup {
             address: None,
             chassis: None,
             launcher: Launcher::default(),
+            parent: None,
         }
     }
 }
@@ -74,7 +77,8 @@ impl IpmiSim {
     }
 
     pub fn start_with(setup: &Setup) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let parent = setup.parent.clone().unwrap_or_else(std::env::temp_dir);
+        let folder = tempfile::tempdir_in(parent).expect("a temporary folder");
         let own = || SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let address = setup.address.unwrap_or_else(own);
         fs::create_dir(folder.path().join("state")).expect("a state folder");
