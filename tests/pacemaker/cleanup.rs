@@ -9,10 +9,11 @@ use tempfile::TempDir;
 use super::bmc::Protocol::Ipmi;
 use super::cib::Cib;
 use super::cluster::Cluster;
-use super::lab::{PATIENCE, Setup, wait_for};
-use super::process::Process;
+use super::lab::Setup;
 use super::traces::{Namespaces, Outside};
 use crate::support::agent::Agent;
+use crate::support::process::Process;
+use crate::support::wait::{PATIENCE, wait_for};
 
 /// What there was of a lab.
 struct Remains {

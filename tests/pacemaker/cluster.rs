@@ -9,8 +9,9 @@ use bmc_sim::Power;
 
 use super::bmc::Bmc;
 use super::cib::{Cib, Primitive};
-use super::lab::{Answer, Inside, Lab, PATIENCE, Setup, stage, wait_for};
-use super::process::Process;
+use super::lab::{Answer, Inside, Lab, Setup, stage};
+use crate::support::process::Process;
+use crate::support::wait::{PATIENCE, wait_for};
 
 /// A cluster of nodes called node1, node2 and so on. When a test fails, it tells what went on in them.
 pub struct Cluster {

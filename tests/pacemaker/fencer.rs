@@ -5,14 +5,15 @@ use std::process::{Child, Stdio};
 use bmc_sim::Power;
 use bmc_sim::redfish::{ConnectionFault, RedfishSystem};
 
-use super::lab::{AGENTS, Answer, Lab, PATIENCE, Setup, at_once, wait_for};
-use crate::support::agent::Agent;
+use super::lab::{Answer, Lab, Setup, at_once};
+use crate::support::agent::{Agent, names};
 use crate::support::certificates::{Identity, Kind};
 use crate::support::comparison::{Bmc, different};
 use crate::support::ipmi_sim::{self, IpmiSim};
 use crate::support::redfish_sim::RedfishSim;
 use crate::support::sim::Sim;
 use crate::support::sushy::{Front, Sushy};
+use crate::support::wait::{PATIENCE, wait_for};
 
 /// What the fenced machine is called.
 const NODE: &str = "node2";
@@ -162,7 +163,8 @@ impl Peer {
 
 #[test]
 fn every_agent_does_what_the_fencer_asks_for() {
-    let (some, others) = AGENTS.split_at(4);
+    let agents = names();
+    let (some, others) = agents.split_at(4);
     at_once([some, others], |agents| {
         let fencer = Fencer::start();
         for agent in agents {
@@ -178,9 +180,9 @@ fn do_everything(fencer: &Fencer, agent: &str, peer: &Peer) {
     let (answer, _) = fencer.must(&["--metadata", "--agent", agent]);
     let printed = Agent::ours_called(agent).lines(["action=metadata"]).run().stdout;
     assert!(answer.stdout.contains(&format!("<resource-agent name=\"{agent}\"")), "{agent}");
-    assert_eq!(names(&answer.stdout, "parameter"), names(&printed, "parameter"), "{agent}");
+    assert_eq!(names_of(&answer.stdout, "parameter"), names_of(&printed, "parameter"), "{agent}");
     // It has start and stop besides, which pacemaker does itself.
-    let (told, printed) = (names(&answer.stdout, "action"), names(&printed, "action"));
+    let (told, printed) = (names_of(&answer.stdout, "action"), names_of(&printed, "action"));
     assert!(printed.iter().all(|name| told.contains(name)), "{agent}: {told:?}");
 
     let validate = ["--validate", "--agent", agent];
@@ -218,7 +220,7 @@ fn do_everything(fencer: &Fencer, agent: &str, peer: &Peer) {
 }
 
 /// The names that elements of this kind have, in their order.
-fn names(metadata: &str, element: &str) -> Vec<String> {
+fn names_of(metadata: &str, element: &str) -> Vec<String> {
     let document = roxmltree::Document::parse(metadata).expect("XML");
     let elements = document.descendants().filter(|node| node.has_tag_name(element));
     elements.map(|node| node.attribute("name").expect("a name").to_owned()).collect()

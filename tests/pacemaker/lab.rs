@@ -6,31 +6,16 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::sched::{CloneFlags, setns};
 use tempfile::TempDir;
 
-use super::process::Process;
 use super::traces::{Namespaces, Outside};
-use crate::support::agent::program;
+use crate::support::agent::{names, program};
 use crate::support::launcher::Launcher;
-
-/// All names that our agents have.
-pub const AGENTS: [&str; 8] = [
-    "fence_ipmilan",
-    "fence_ilo3",
-    "fence_ilo4",
-    "fence_ilo5",
-    "fence_ipmilanplus",
-    "fence_imm",
-    "fence_idrac",
-    "fence_redfish",
-];
-
-/// How long anything may take that is only a matter of a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK: Duration = Duration::from_millis(50);
+use crate::support::process::Process;
+use crate::support::wait::{LOOK, PATIENCE, wait_for};
 
 /// What there will be in a lab.
 pub struct Setup {
@@ -76,7 +61,7 @@ impl Setup {
         for name in ["sbin", "ocf"] {
             fs::create_dir(folder.path().join(name)).expect("a folder");
         }
-        AGENTS.iter().fold(Self { folder }, |setup, name| setup.agent(name, program(name)))
+        names().iter().fold(Self { folder }, |setup, name| setup.agent(name, program(name)))
     }
 
     /// With this program as a fence agent, in the place of the one that has the name, if any.
@@ -274,19 +259,6 @@ struct WayBack(File);
 impl Drop for WayBack {
     fn drop(&mut self) {
         setns(&self.0, CloneFlags::CLONE_NEWNET).expect("it was here before");
-    }
-}
-
-/// Looks again and again, until there is something.
-#[track_caller]
-pub fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + limit;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited for {limit:?} in vain: {what}");
-        thread::sleep(LOOK);
     }
 }
 

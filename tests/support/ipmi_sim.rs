@@ -6,12 +6,12 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use super::launcher::Launcher;
+use super::port::free_port;
 
 /// A BMC by people who know nothing of us. Its machine's power is a file, moved by a script.
 pub struct IpmiSim {
@@ -267,17 +267,4 @@ esac
     );
     fs::write(&path, script).expect("the chassis script");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
-}
-
-/// A UDP port that nobody has now. Not one that the kernel would give to the next socket that asks for any, and not the
-/// same for two tests.
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let offset = (std::process::id() % 100) as u16 * 100;
-    loop {
-        let port = 20_000 + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
-        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use super::certificates::Identity;
 use super::launcher::Launcher;
-use super::redfish_server::{Process, USER, curl, free_port, listens, python, string_in};
+use super::port::free_port;
+use super::redfish_server::{Process, USER, curl, listens, python, string_in};
 
 /// The program that speaks HTTP for the emulator.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
