@@ -13,8 +13,9 @@ use serde_json::Value;
 
 use crate::support::agent::{Agent, Run, program};
 use crate::support::certificates::{Identity, Kind};
-use crate::support::ipmi_sim::{IpmiSim, free_port};
+use crate::support::ipmi_sim::IpmiSim;
 use crate::support::nginx::{Nginx, Setup};
+use crate::support::port::free_port;
 use crate::support::redfish_server;
 use crate::support::redfish_sim::{PASSWORD, RedfishSim, USER};
 use crate::support::sim::Sim;
@@ -266,7 +267,7 @@ fn a_password_that_one_protocol_has_refused_is_not_tried_by_the_other() {
 
 #[test]
 fn where_nobody_is_nothing_works() {
-    let report = Diagnose::both(free_port(), redfish_server::free_port())
+    let report = Diagnose::both(free_port(), free_port())
         .user("admin", SECRET)
         .with(&["--set", "login_timeout=1"])
         .json();

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use bmc_sim::Ipmi15;
 use ipmi_lan::{AuthenticationType, Discovery, Error, Privilege, RetryPolicy};
 
-use crate::support::ipmi_sim::{IpmiSim, free_port};
+use crate::support::ipmi_sim::IpmiSim;
+use crate::support::port::free_port;
 use crate::support::sim::Sim;
 
 #[test]

@@ -7,7 +7,7 @@ use ipmi_lan::AuthenticationType;
 use tempfile::TempDir;
 
 use crate::support::agent::{Agent, Run};
-use crate::support::ipmi_sim::free_port;
+use crate::support::port::free_port;
 use crate::support::sim::Sim;
 
 #[test]

@@ -7,19 +7,8 @@ use std::process::Command;
 
 use roxmltree::{Document, Node};
 
-use crate::support::agent::Agent;
-use crate::support::installed;
-
-pub const NAMES: &[&str] = &[
-    "fence_ipmilan",
-    "fence_ilo3",
-    "fence_ilo4",
-    "fence_ilo5",
-    "fence_ipmilanplus",
-    "fence_imm",
-    "fence_idrac",
-    "fence_redfish",
-];
+use crate::support::agent::{Agent, names};
+use crate::support::peers::folder_of;
 
 /// Parameters that the Python agent does not have; see docs/differences.md.
 fn own_parameters(agent: &str) -> &'static [&'static str] {
@@ -41,7 +30,7 @@ const FEW_WORDS: usize = 3;
 
 #[test]
 fn all_but_the_descriptions_are_those_of_the_python_agent() {
-    for name in NAMES {
+    for name in &names() {
         let python = Described::by(&Agent::python(name));
         let mut ours = Described::by(&Agent::ours_called(name));
         for own in own_parameters(name) {
@@ -54,7 +43,7 @@ fn all_but_the_descriptions_are_those_of_the_python_agent() {
 /// The Python agent's descriptions are under the GPL.
 #[test]
 fn no_description_is_copied_from_the_python_agent() {
-    for name in NAMES {
+    for name in &names() {
         let theirs = sentences(&metadata_of(&Agent::python(name)));
         let ours = sentences(&metadata_of(&Agent::ours_called(name)));
         let is_long = |sentence: &&String| sentence.split(' ').count() > FEW_WORDS;
@@ -65,7 +54,7 @@ fn no_description_is_copied_from_the_python_agent() {
 
 #[test]
 fn every_parameter_and_agent_is_described() {
-    for name in NAMES {
+    for name in &names() {
         let text = metadata_of(&Agent::ours_called(name));
         let document = Document::parse(&text).expect("XML");
         let root = document.root_element();
@@ -87,7 +76,7 @@ fn the_schema_of_fence_agents_accepts_them() {
 /// pcs takes metadata that name no OCF version for 1.0, and refuses an agent whose metadata its schema does not accept.
 #[test]
 fn the_schema_of_pcs_accepts_them() {
-    for name in NAMES {
+    for name in &names() {
         let text = metadata_of(&Agent::ours_called(name));
         let document = Document::parse(&text).expect("XML");
         assert!(children(document.root_element(), "version").next().is_none());
@@ -99,7 +88,7 @@ fn the_schema_of_pcs_accepts_them() {
 #[test]
 fn they_are_the_same_for_anybody_and_eight_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    for name in NAMES {
+    for name in &names() {
         let agent = Agent::for_anybody(&folder, name)
             .lines(["action=metadata"])
             .environment("PCMK_service", "pacemaker-controld")
@@ -128,7 +117,7 @@ fn however_they_are_asked_for_they_are_the_same() {
 
 #[test]
 fn help_lists_every_parameter() {
-    for name in NAMES {
+    for name in &names() {
         let agent = Agent::ours_called(name);
         let help = agent.clone().arguments(["--help"]).run();
         assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""), "{help:#?}");
@@ -230,7 +219,7 @@ fn sentences(metadata: &str) -> BTreeSet<String> {
 }
 
 fn assert_valid(schema: &Path) {
-    for name in NAMES {
+    for name in &names() {
         assert_accepted_by(schema, name, &metadata_of(&Agent::ours_called(name)));
     }
 }
@@ -248,7 +237,7 @@ fn schema_of_fence_agents() -> PathBuf {
 }
 
 fn schema_of_pcs() -> PathBuf {
-    installed::unpacked("PCS").join("usr/share/pcs/data/ocf-1.0.rng")
+    folder_of("PCS").join("usr/share/pcs/data/ocf-1.0.rng")
 }
 
 #[track_caller]

@@ -47,9 +47,9 @@ fn in_container(agent: Agent) -> Agent {
 
 /// Names as on the command line; switches have no value.
 fn options(node: &Parameters) -> impl Iterator<Item = (String, &str)> {
-    let is_switch = |name: &str| matches!(name, "lanplus" | "ssl_insecure");
-    node.iter().map(move |(name, value)| {
-        (format!("--{}", name.replace('_', "-")), if is_switch(name) { "" } else { value })
+    node.iter().map(|(name, value)| {
+        let value = if Parameters::is_switch(name) { "" } else { value };
+        (format!("--{}", name.replace('_', "-")), value)
     })
 }
 

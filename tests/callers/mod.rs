@@ -9,9 +9,9 @@ mod input;
 mod medik8s;
 mod ovirt;
 mod pacemaker;
-mod pacemaker_redfish;
 mod pcs;
 mod proxmox;
+mod shell;
 mod trial;
 mod tripleo;
 
@@ -35,14 +35,23 @@ const CALLERS: &[Caller] = &[
         known_from: "2.1.5, run",
         calls: "standard input, in any order, with `nodename` and `port` or `plug`; empty values; no `HOME`; kills at its \
                 time-out; success must be silent",
-        tried: "every action; every order; the node's name among several systems; a machine that goes off late; signals; \
-                metadata for a user without rights, eight at once",
+        tried: "by pacemaker-fenced itself: every action under every name; a machine that is off; a wrong password; a BMC \
+                that hangs; a machine that stays on, until it kills the agent. By calls like its own: every order; the node \
+                as `port` or `plug`, and its name among several systems; empty values; a machine that goes off late, or not; \
+                signals; metadata for a user without rights, eight at once. Its clusters: see below",
         tests: &[
+            "pacemaker::fencer::every_agent_does_what_the_fencer_asks_for",
+            "pacemaker::fencer::a_machine_that_is_off_can_be_fenced",
+            "pacemaker::fencer::a_wrong_password_is_a_failure_that_is_told",
+            "pacemaker::fencer::a_bmc_that_hangs_is_a_failure_that_is_told",
+            "pacemaker::fencer::an_agent_that_is_killed_leaves_nothing_that_is_in_the_way",
             "callers::pacemaker::pacemaker_reboots_a_node_in_silence",
-            "callers::pacemaker_redfish::pacemaker_reboots_a_node_in_silence",
-            "callers::pacemaker_redfish::pacemaker_fences_one_of_several_nodes_by_its_name",
+            "callers::pacemaker::pacemaker_asks_and_switches_with_the_node_as_port_or_plug",
+            "callers::pacemaker::pacemaker_fences_one_of_several_nodes_by_its_name",
             "callers::pacemaker::an_empty_value_of_the_cib_is_no_value",
+            "callers::pacemaker::a_port_is_the_address_only_with_port_as_ip",
             "callers::pacemaker::under_pacemaker_fenced_a_machine_that_goes_off_late_is_fenced",
+            "callers::pacemaker::a_signal_ends_the_agent_with_a_failure_and_closes_the_session",
             "callers::pacemaker::sigkill_leaves_no_process_and_no_file",
             "metadata::they_are_the_same_for_anybody_and_eight_at_once",
         ],
@@ -80,7 +89,7 @@ const CALLERS: &[Caller] = &[
         tried: "its `pcs stonith create` by a shell, then pacemaker's call; `false` checks certificates; the port behind \
                 the address and in `ipport`",
         tests: &[
-            "callers::tripleo::tripleo_fences_by_ipmi",
+            "callers::tripleo::tripleo_fences",
             "callers::tripleo::tripleo_fences_by_redfish",
             "callers::tripleo::puppet_of_old_is_understood",
         ],
@@ -112,10 +121,10 @@ const CALLERS: &[Caller] = &[
     Caller {
         name: "oVirt (vdsm)",
         known_from: "vdsm, and the engine's defaults in 4.5, read",
-        calls: "standard input: `ipaddr`, `login`, `passwd`, `secure`, `option` of old, then the engine's options for the kind \
-                of BMC, without a last newline; as user vdsm; exit code 2 of a status is off",
-        tried: "fencing; the power by exit code; words for other agents; the options that the engine adds for drac7, ilo3, \
-                ilo4, ipmilan and redfish",
+        calls: "standard input: `ipaddr`, `login`, `action` (of old `option`), `passwd`, `port`, `secure`, then the engine's \
+                options for the kind of BMC, without a last newline; as user vdsm; exit code 2 of a status is off",
+        tried: "fencing; the power by exit code; words for other agents; on, off and reboot with the options that the engine \
+                adds for drac7, ilo3, ilo4, ipmilan and redfish; `OPERATOR`, by a user who may log in no higher",
         tests: &[
             "callers::ovirt::ovirt_fences",
             "callers::ovirt::ovirt_reads_the_power_from_the_exit_code",
@@ -142,7 +151,7 @@ const CALLERS: &[Caller] = &[
         name: "Proxmox VE (pve-ha-manager)",
         known_from: "main branch, read",
         calls: "command line by a shell: `-k value` for names of one letter, `--name=value` for others; the exit code counts",
-        tried: "fencing by either; `plug`; a password that means something to a shell",
+        tried: "fencing by either; one of two systems by `plug`; a password that means something to a shell",
         tests: &[
             "callers::proxmox::proxmox_fences",
             "callers::proxmox::proxmox_fences_by_letters",

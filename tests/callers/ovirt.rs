@@ -5,18 +5,22 @@
 //! printed is shown to the administrator.
 
 use std::thread;
+use std::time::Duration;
 
-use ipmi_lan::CipherSuite;
+use ipmi_lan::command::PowerControl;
+use ipmi_lan::{CipherSuite, Privilege};
 
 use super::trial::{Caller, Parameters};
 use crate::support::agent::{Agent, Run};
-use crate::support::comparison::Bmc;
 use crate::support::comparison::redfish::RedfishBmc;
+use crate::support::comparison::{Bmc, different};
 use crate::support::ipmi_sim::IpmiSim;
 use crate::support::sim::Sim;
 
 const OVIRT: Caller = Caller {
-    call: |agent, host, action| call(agent, host, action, None),
+    call: |agent, host, action| {
+        call(agent, host, &format!("action={}", action.expect("an action")), &[], &[])
+    },
     believes: |run| run.code == Some(0),
 };
 
@@ -40,20 +44,22 @@ fn power(run: Run) -> Power {
     }
 }
 
-/// With the options of the host, and those that the engine adds for its kind of BMC.
-fn call(agent: Agent, host: &Parameters, action: Option<&str>, added: Option<&str>) -> Agent {
+/// With `port` and `secure` where the host has them, its options, and those that the engine adds for its kind of BMC.
+fn call(agent: Agent, host: &Parameters, action: &str, more: &[&str], added: &[&str]) -> Agent {
     let name = agent.program().file_name().unwrap().to_str().unwrap().to_owned();
     let options =
         ["ip", "username", "password"].iter().fold(host.clone(), |rest, name| rest.without(name));
-    let options: Vec<_> = options.lines().chain(added.map(str::to_owned)).collect();
+    let added = added.iter().map(|&option| option.to_owned());
+    let options: Vec<_> = options.lines().chain(added).collect();
     agent
         .lines([
             format!("agent={name}"),
             format!("ipaddr={}", host.value("ip")),
             format!("login={}", host.value("username")),
-            format!("action={}", action.unwrap_or("status")),
+            action.to_owned(),
             format!("passwd={}", host.value("password")),
         ])
+        .lines(more)
         .text(&options.join("\n"))
         .through("setpriv", VDSM)
 }
@@ -77,16 +83,17 @@ fn reads_the_power<B: Bmc>() {
     let agent = Agent::for_anybody(&folder, B::AGENT);
     for (is_on, wanted) in [(true, Power::On), (false, Power::Off)] {
         let bmc = B::start(&B::Setup::default(), is_on);
-        let run = call(agent.clone(), &Parameters::of(&bmc), Some("status"), None).run();
-        assert_eq!(power(run), wanted);
+        let status = call(agent.clone(), &Parameters::of(&bmc), "action=status", &[], &[]);
+        assert_eq!(power(status.run()), wanted);
     }
     let closed = B::start(&B::with_password("another"), false);
-    let run = call(agent, &Parameters::of(&closed), Some("status"), None).run();
-    let Power::Unknown(shown) = power(run) else { panic!("nobody was let in") };
+    let status = call(agent, &Parameters::of(&closed), "action=status", &[], &[]);
+    let Power::Unknown(shown) = power(status.run()) else { panic!("nobody was let in") };
     assert!(shown.contains(": wrong "), "{shown}");
 }
 
-/// `port` is there when the host has one; `secure` is for other agents, and worth a warning that the Python agents give, too.
+/// `port` is there when the host has one; `secure`, and `slot` among the options, are for other agents, and worth a warning
+/// that the Python agents give, too.
 #[test]
 fn ovirt_sends_words_for_other_agents() {
     ignores_other_words::<IpmiSim>();
@@ -96,8 +103,10 @@ fn ovirt_sends_words_for_other_agents() {
 fn ignores_other_words<B: Bmc>() {
     let bmc = B::start(&B::Setup::default(), true);
     let folder = tempfile::tempdir().unwrap();
-    let agent = Agent::for_anybody(&folder, B::AGENT).lines(["port=7", "secure=yes", "slot=3"]);
-    let run = call(agent, &Parameters::of(&bmc), Some("status"), None).run();
+    let agent = Agent::for_anybody(&folder, B::AGENT);
+    let more = ["port=7", "secure=yes"];
+    let status = call(agent, &Parameters::of(&bmc), "action=status", &more, &["slot=3"]);
+    let run = status.run();
     run.expect(0, "Status: ON\n");
     let warned: Vec<_> =
         run.stderr.lines().filter_map(|line| line.split_once("WARNING: ")).collect();
@@ -106,15 +115,20 @@ fn ignores_other_words<B: Bmc>() {
     assert_eq!(run.stderr.lines().count(), unknown.len(), "{run:#?}");
 }
 
-/// Of old, the action came as `option`.
+/// Of old, the action came as `option`, which the Python agents of today do not know.
 #[test]
 fn ovirt_of_old_is_understood() {
-    let bmc = Sim::start();
-    let (ip, port) = (bmc.address().ip(), bmc.address().port());
-    let input = format!(
-        "agent=fence_ipmilan\nipaddr={ip}\nlogin=admin\noption=off\npasswd=secret\nipport={port}\nlanplus=1"
-    );
-    Agent::ours().text(&input).run().expect(0, "Success: Powered OFF\n");
+    is_understood_of_old::<IpmiSim>();
+    is_understood_of_old::<RedfishBmc>();
+}
+
+fn is_understood_of_old<B: Bmc>() {
+    let bmc = B::start(&B::Setup::default(), true);
+    let folder = tempfile::tempdir().unwrap();
+    let agent = Agent::for_anybody(&folder, B::AGENT);
+    let off = call(agent, &Parameters::of(&bmc), "option=off", &[], &[]);
+    off.run().expect(0, "Success: Powered OFF\n");
+    assert_eq!(different(&bmc.commands()), ["off"]);
 }
 
 /// What the engine adds for each kind of BMC that is switched by our agents: on x86, and on POWER, where one name is
@@ -131,30 +145,65 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("ipmilan on POWER", "lanplus=1\ncipher=1\nprivlvl=administrator\npower_wait=4"),
 ];
 
+/// What comes of an action: whether the machine was on, and what it is told.
+const ACTIONS: &[(&str, bool, &[PowerControl])] = &[
+    ("on", false, &[PowerControl::PowerUp]),
+    ("off", true, &[PowerControl::PowerDown]),
+    ("reboot", true, &[PowerControl::PowerDown, PowerControl::PowerUp]),
+];
+
 #[test]
 fn ovirts_options_for_each_bmc_are_understood() {
     let folder = tempfile::tempdir().unwrap();
     let agent = Agent::for_anybody(&folder, "fence_ipmilan").through("setpriv", VDSM);
     thread::scope(|scope| {
         for (bmc, options) in DEFAULTS {
-            scope.spawn(|| switches_on(&agent, bmc, options));
+            for action in ACTIONS {
+                scope.spawn(|| switches(&agent, bmc, options, *action));
+            }
         }
     });
 }
 
-fn switches_on(agent: &Agent, bmc: &str, options: &str) {
+fn switches(
+    agent: &Agent,
+    bmc: &str,
+    options: &str,
+    (action, is_on, commands): (&str, bool, &[PowerControl]),
+) {
     let sim = Sim::start_with(|config| {
         config.ipmi15 = None;
         config.cipher_suites = CipherSuite::ALL.to_vec();
-        config.initial_power = bmc_sim::Power::Off;
+        config.initial_power = if is_on { bmc_sim::Power::On } else { bmc_sim::Power::Off };
+        // Who asks for more gets nowhere.
+        if options.contains("OPERATOR") {
+            config.users[0].max_privilege = Privilege::Operator;
+        }
     });
     let (ip, port) = (sim.address().ip(), sim.address().port());
-    let run = |action: &str| {
+    let run = |action: &str, options: &str| {
         let input = format!(
             "agent=fence_ipmilan\nipaddr={ip}\nlogin=admin\naction={action}\npasswd=secret\nipport={port}\n{options}"
         );
         agent.clone().text(&input).run()
     };
-    assert_eq!(power(run("status")), Power::Off, "{bmc}");
-    assert_eq!((run("on").code, power(run("status"))), (Some(0), Power::On), "{bmc}");
+    let told = format!("{bmc}: {action}");
+    let status = |options: &str| power(run("status", options));
+    assert_eq!(status(options), if is_on { Power::On } else { Power::Off }, "{told}");
+    let fenced = run(action, options);
+    assert_eq!(fenced.code, Some(0), "{told}: {fenced:#?}");
+    let mut given = sim.commands();
+    given.dedup();
+    assert_eq!(given, commands, "{told}");
+    let is_delayed = options.contains("delay=10") && is_on;
+    assert!(!is_delayed || fenced.took >= Duration::from_secs(10), "{told}: {fenced:#?}");
+    assert_eq!(status(options), if action == "off" { Power::Off } else { Power::On }, "{told}");
+
+    if options.contains("OPERATOR") {
+        let as_administrator = status(&options.replace("OPERATOR", "ADMINISTRATOR"));
+        let Power::Unknown(shown) = as_administrator else {
+            panic!("{told}: {as_administrator:?}")
+        };
+        assert!(shown.contains("privilege too high"), "{told}: {shown}");
+    }
 }

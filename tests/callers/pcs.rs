@@ -1,45 +1,27 @@
 //! pcs reads the metadata: it shows them, and checks by them what an administrator writes.
 
-use super::pacemaker::{expect_silent, runs};
-use super::trial::Parameters;
-use crate::metadata::NAMES;
-use crate::support::comparison::Bmc;
-use crate::support::comparison::redfish::RedfishBmc;
+use super::shell::Shell;
 use crate::support::installed::Node;
-use crate::support::ipmi_sim::IpmiSim;
+
+const PCS: Shell = Shell {
+    describe: |agent| format!("pcs stonith describe {agent}"),
+    described: |agent| [format!("{agent} - "), "\n  pcmk_host_list".to_owned()],
+    create: |agent, parameters| {
+        format!(
+            "pcs -f cib.xml stonith create fence-node1 {agent} {parameters} pcmk_host_list=node1"
+        )
+    },
+    is_content: str::is_empty,
+};
 
 #[test]
 fn pcs_describes_every_agent() {
-    for name in NAMES.iter().chain(&["fence_controller"]) {
-        let run = Node::new().run(&format!("pcs stonith describe {name}"));
-        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:#?}");
-        for wanted in [&format!("{name} - ")[..], "\n  pcmk_host_list"] {
-            assert!(run.stdout.contains(wanted), "{name}: no {wanted:?}: {run:#?}");
-        }
-    }
+    PCS.describes_every_agent();
 }
 
 #[test]
 fn pcs_makes_a_device_with_which_pacemaker_fences() {
-    makes_a_device::<IpmiSim>();
-    makes_a_device::<RedfishBmc>();
-}
-
-fn makes_a_device<B: Bmc>() {
-    let bmc = B::start(&B::Setup::default(), true);
-    let parameters: Vec<_> = Parameters::of(&bmc).lines().collect();
-    let node = Node::new();
-    let create = format!(
-        "pcs -f cib.xml stonith create fence-node1 {} {} pcmk_host_list=node1",
-        B::AGENT,
-        parameters.join(" ")
-    );
-    let run = node.run(&create);
-    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:#?}");
-
-    let fenced = runs(&node.device("fence-node1"), "off").run();
-    expect_silent(&fenced, 0, "Success: Powered OFF\n");
-    assert_eq!(bmc.power(), "off");
+    PCS.makes_devices();
 }
 
 #[test]

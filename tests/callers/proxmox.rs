@@ -3,10 +3,12 @@
 //! The words of the lines `device` and `connect` become options: names of one letter `-k value`, others `--name=value`, both
 //! without a value where they have none. A shell runs it by its name, with the usual PATH; its exit code counts.
 
+use bmc_sim::redfish::{RedfishConfig, RedfishSystem};
+
 use super::trial::{Caller, Parameters};
 use crate::support::agent::{Agent, Run};
-use crate::support::comparison::Bmc;
-use crate::support::comparison::redfish::RedfishBmc;
+use crate::support::comparison::redfish::{RedfishBmc, Setup};
+use crate::support::comparison::{Bmc, different};
 use crate::support::ipmi_sim::IpmiSim;
 
 const PROXMOX: Caller = Caller {
@@ -20,8 +22,7 @@ const PROXMOX_BY_LETTERS: Caller =
 
 /// As in fence.cfg: `name=value`, or `name`.
 fn words(node: &Parameters, action: Option<&str>, named: fn(&str) -> String) -> Vec<String> {
-    let is_switch = |name: &str| matches!(name, "lanplus" | "ssl_insecure");
-    let word = |(name, value): (&str, &str)| match is_switch(name) {
+    let word = |(name, value): (&str, &str)| match Parameters::is_switch(name) {
         true => named(name),
         false => format!("{}={value}", named(name)),
     };
@@ -79,10 +80,14 @@ fn proxmox_fences_by_letters() {
 /// `connect` names what the device knows the node by, which a BMC of several systems needs.
 #[test]
 fn proxmox_names_the_system() {
-    let bmc = RedfishBmc::start(&Default::default(), true);
-    let mut words = words(&Parameters::of(&bmc), Some("off"), long);
-    words.push("plug=1".to_owned());
-    call(Agent::ours_called("fence_redfish"), &words).run().expect(0, "Success: Powered OFF\n");
+    let change = |config: &mut RedfishConfig| {
+        config.systems = ["1", "2"].map(RedfishSystem::new).to_vec();
+    };
+    let bmc = RedfishBmc::start(&Setup { change, ..Setup::default() }, true);
+    let node = Parameters::of(&bmc).with("plug", "1");
+    let fence = call(Agent::ours_called("fence_redfish"), &words(&node, Some("off"), long));
+    fence.run().expect(0, "Success: Powered OFF\n");
+    assert_eq!((different(&bmc.commands()), bmc.power().as_str()), (vec!["off"], "off on"));
 }
 
 #[test]

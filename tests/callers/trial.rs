@@ -4,8 +4,8 @@
 use crate::support::agent::{Agent, Run};
 use crate::support::comparison::{Bmc, different};
 
-/// No caller waits that long for a machine that stays on.
-const SHORT: (&str, &str) = ("power_timeout", "1");
+/// No caller waits long for a machine that stays on.
+const SHORT: &[(&str, &str)] = &[("power_timeout", "1"), ("disable_timeout", "0")];
 
 pub struct Caller {
     /// How it runs an agent: with what reaches the BMC, and the action, if it names one.
@@ -29,7 +29,8 @@ impl Caller {
         }
 
         let stuck = B::start(&B::never_off(), true);
-        let parameters = Parameters::of(&stuck).with(SHORT.0, SHORT.1);
+        let with = |all: Parameters, (name, value): &(&str, &str)| all.with(name, value);
+        let parameters = SHORT.iter().fold(Parameters::of(&stuck), with);
         let run = (self.call)(ours.clone(), &parameters, action).run();
         assert!(!(self.believes)(&run), "the machine is on: {run:#?}");
         assert_eq!(stuck.power(), "on");
@@ -66,6 +67,11 @@ impl Parameters {
     pub fn without(mut self, name: &str) -> Self {
         self.0.retain(|(known, _)| known != name);
         self
+    }
+
+    /// Whether it is on or off, and nothing else.
+    pub fn is_switch(name: &str) -> bool {
+        matches!(name, "lanplus" | "ssl_insecure")
     }
 
     /// By the old names, which agents still take.

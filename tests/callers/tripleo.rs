@@ -4,15 +4,30 @@
 //! the port may stand behind the address as well.
 
 use super::pacemaker::{as_pacemaker, expect_silent, runs};
-use super::trial::Parameters;
+use super::trial::{Caller, Parameters};
 use crate::support::agent::Agent;
 use crate::support::comparison::Bmc;
 use crate::support::comparison::redfish::{RedfishBmc, Setup};
 use crate::support::installed::{Device, Node};
 use crate::support::ipmi_sim::IpmiSim;
 
+const TRIPLEO: Caller = Caller {
+    call: |agent, node, action| {
+        let name = agent.program().file_name().unwrap().to_str().unwrap().to_owned();
+        runs(agent, &configured(&name, &as_puppet(node)), action.unwrap_or("reboot"))
+    },
+    believes: |run| run.code == Some(0),
+};
+
+/// By the old names; booleans are words.
+fn as_puppet(node: &Parameters) -> Parameters {
+    let switches: Vec<_> =
+        node.iter().map(|(name, _)| name).filter(|name| Parameters::is_switch(name)).collect();
+    switches.iter().fold(node.by_old_names(), |node, name| node.with(name, "true"))
+}
+
 /// The device that puppet has made.
-fn configured(agent: &str, parameters: &[(&str, &str)]) -> Device {
+fn configured(agent: &str, parameters: &Parameters) -> Device {
     let node = Node::new();
     let quoted = parameters.iter().map(|(name, value)| format!("{name}=\"{value}\""));
     let script = format!(
@@ -28,65 +43,45 @@ fn configured(agent: &str, parameters: &[(&str, &str)]) -> Device {
 }
 
 #[test]
-fn tripleo_fences_by_ipmi() {
-    let bmc = IpmiSim::start();
-    let port = bmc.port().to_string();
-    let device = configured(
-        "fence_ipmilan",
-        &[
-            ("ipaddr", "127.0.0.1"),
-            ("ipport", &port),
-            ("login", "admin"),
-            ("passwd", "secret"),
-            ("lanplus", "true"),
-            ("cipher", "3"),
-            ("privlvl", "administrator"),
-        ],
-    );
-    expect_silent(&runs(&device, "reboot").run(), 0, "Success: Rebooted\n");
-    assert_eq!(Bmc::commands(&bmc), "off on");
+fn tripleo_fences() {
+    TRIPLEO.fences::<IpmiSim>(None);
+    TRIPLEO.fences::<RedfishBmc>(Some("off"));
 }
 
-/// `redfish_verify_ca` of the node decides; `false` really means that certificates are checked.
+/// `redfish_verify_ca` of the node decides; `false` really means that certificates are checked. The port may stand behind the
+/// address, too, and the system may be named.
 #[test]
 fn tripleo_fences_by_redfish() {
     let bmc = RedfishBmc::start(&Setup::default(), true);
-    let port = Parameters::of(&bmc).value("ipport").to_owned();
-    let address = format!("127.0.0.1:{port}");
-    let with = |insecure| {
-        configured(
-            "fence_redfish",
-            &[
-                ("ipaddr", &address),
-                ("ipport", &port),
-                ("login", "admin"),
-                ("passwd", "secret"),
-                ("systems-uri", "/redfish/v1/Systems/1"),
-                ("ssl_insecure", insecure),
-            ],
-        )
+    let node = Parameters::of(&bmc);
+    let address = format!("{}:{}", node.value("ip"), node.value("ipport"));
+    let node = node.with("ip", &address).with("systems-uri", "/redfish/v1/Systems/1");
+    let off = |insecure| {
+        let device = configured("fence_redfish", &as_puppet(&node).with("ssl_insecure", insecure));
+        runs(Agent::redfish(), &device, "off").run()
     };
-    runs(&with("false"), "off").run().expect_failure("certificate");
+    off("false").expect_failure("certificate");
     assert_eq!(bmc.commands(), "");
 
-    expect_silent(&runs(&with("true"), "off").run(), 0, "Success: Powered OFF\n");
+    expect_silent(&off("true"), 0, "Success: Powered OFF\n");
     assert_eq!(bmc.commands(), "off");
 }
 
-/// What was configured before pcs checked parameters, or with `--force`: quotes that stayed, and a parameter that agents of
+/// What was configured before pcs checked parameters, or with `--force`: quotes that stayed, and parameters that agents of
 /// old had.
 #[test]
 fn puppet_of_old_is_understood() {
-    let bmc = IpmiSim::start();
-    let lines = [
-        "ipaddr=\"127.0.0.1\"".to_owned(),
-        format!("ipport=\"{}\"", bmc.port()),
-        "login=\"admin\"".to_owned(),
-        "passwd=\"secret\"".to_owned(),
-        "lanplus=\"true\"".to_owned(),
-        "use_sudo=\"false\"".to_owned(),
-        "timeout=\"60\"".to_owned(),
-    ];
-    let run = as_pacemaker(Agent::ours()).lines(lines).lines(["action=monitor"]).run();
-    expect_silent(&run, 0, "");
+    is_understood_of_old::<IpmiSim>(&["timeout", "use_sudo"]);
+    is_understood_of_old::<RedfishBmc>(&["timeout"]);
+}
+
+fn is_understood_of_old<B: Bmc>(old: &[&str]) {
+    let bmc = B::start(&B::Setup::default(), true);
+    let with_old = |node: Parameters, name: &&str| {
+        node.with(name, if *name == "timeout" { "60" } else { "false" })
+    };
+    let node = old.iter().fold(as_puppet(&Parameters::of(&bmc)), with_old);
+    let quoted = node.iter().map(|(name, value)| format!("{name}=\"{value}\""));
+    let agent = as_pacemaker(Agent::ours_called(B::AGENT)).lines(quoted);
+    expect_silent(&agent.lines(["action=monitor"]).run(), 0, "");
 }

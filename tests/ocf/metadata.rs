@@ -7,7 +7,7 @@ use roxmltree::{Document, Node, ParsingOptions};
 
 use super::resource::{Resource, for_everybody};
 use crate::support::agent::Agent;
-use crate::support::installed;
+use crate::support::peers::folder_of;
 
 /// Of our own agents, of those of other projects, and of none yet.
 const NAMES: &[&str] =
@@ -45,7 +45,7 @@ fn they_are_valid_by_the_dtd_of_the_ocf() {
 /// pcs refuses an agent whose metadata its schema does not accept.
 #[test]
 fn the_schemas_of_pcs_accept_them() {
-    let folder = installed::unpacked("PCS").join("usr/share/pcs/data");
+    let folder = folder_of("PCS").join("usr/share/pcs/data");
     for name in NAMES {
         let text = metadata_of(name);
         for schema in ["ocf-1.0.rng", "ocf-1.1.rng"] {

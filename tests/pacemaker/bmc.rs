@@ -3,12 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use bmc_sim::Power;
-use bmc_sim::redfish::{PowerSwitch, RedfishEventKind, RedfishUser};
+use bmc_sim::redfish::{PowerSwitch, RedfishEventKind, RedfishUser, ResetType};
 
 use super::cib::Primitive;
-use super::lab::{Inside, PATIENCE, stage, wait_for};
+use super::lab::{Inside, stage};
 use crate::support::ipmi_sim::{IpmiSim, Setup};
 use crate::support::redfish_sim::RedfishSim;
+use crate::support::wait::{PATIENCE, wait_for};
 
 /// Who may log in.
 pub const USER: &str = "admin";
@@ -120,12 +121,14 @@ impl Bmc {
         }
     }
 
-    /// How often Redfish was told to switch since it speaks.
-    pub fn redfish_resets(&self) -> usize {
+    /// What Redfish was told since it speaks.
+    pub fn redfish_resets(&self) -> Vec<ResetType> {
         let happened = self.redfish.as_ref().expect("it speaks Redfish").happened();
-        let is_reset =
-            |kind: &&RedfishEventKind| matches!(kind, RedfishEventKind::ResetAnswered { .. });
-        happened.iter().filter(is_reset).count()
+        let reset = |kind| match kind {
+            RedfishEventKind::ResetAnswered { reset, .. } => Some(reset),
+            _ => None,
+        };
+        happened.into_iter().filter_map(reset).collect()
     }
 
     fn cidr(&self) -> String {
@@ -166,6 +169,7 @@ impl Bmc {
             address: Some(address),
             chassis: Some(format!("{} {}", stage("chassis").display(), self.node)),
             launcher: self.lab.launcher(),
+            parent: Some(self.lab.folder().to_owned()),
             ..Setup::default()
         };
         self.lab.in_network(|| IpmiSim::start_with(&setup))

@@ -9,8 +9,9 @@ use bmc_sim::Power;
 
 use super::bmc::Bmc;
 use super::cib::{Cib, Primitive};
-use super::lab::{Answer, Inside, Lab, PATIENCE, Setup, stage, wait_for};
-use super::process::Process;
+use super::lab::{Answer, Inside, Lab, Setup, stage};
+use crate::support::process::Process;
+use crate::support::wait::{PATIENCE, wait_for};
 
 /// A cluster of nodes called node1, node2 and so on. When a test fails, it tells what went on in them.
 pub struct Cluster {
@@ -24,8 +25,6 @@ pub struct Cluster {
 /// What a machine or a service has told the journal of the lab, after it was so.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// In seconds since the epoch.
-    pub at: f64,
     pub node: String,
     /// Such as `power off`, or `service started`.
     pub what: String,
@@ -156,12 +155,16 @@ impl Inside {
         fs::read_to_string(log).unwrap_or_default()
     }
 
+    fn journal_as_text(&self) -> String {
+        fs::read_to_string(self.folder().join("journal")).unwrap_or_default()
+    }
+
     fn journal(&self) -> Vec<Entry> {
-        let text = fs::read_to_string(self.folder().join("journal")).unwrap_or_default();
+        let text = self.journal_as_text();
         let entry = |line: &str| {
-            let (at, rest) = line.split_once(' ')?;
+            let (_time, rest) = line.split_once(' ')?;
             let (node, what) = rest.split_once(' ')?;
-            Some(Entry { at: at.parse().ok()?, node: node.to_owned(), what: what.to_owned() })
+            Some(Entry { node: node.to_owned(), what: what.to_owned() })
         };
         text.lines().map(|line| entry(line).unwrap_or_else(|| panic!("{line}"))).collect()
     }
@@ -224,7 +227,7 @@ impl Drop for Account {
         if !thread::panicking() {
             return;
         }
-        eprintln!("journal: {:#?}", self.lab.journal());
+        eprintln!("journal:\n{}", self.lab.journal_as_text());
         for node in &self.nodes {
             let read = |name: &str| fs::read_to_string(self.lab.folder().join(node).join(name));
             eprintln!("{node}: {}", read("console").unwrap_or_default());

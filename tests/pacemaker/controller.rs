@@ -6,8 +6,9 @@ use std::process::Command;
 use super::bmc::{PASSWORD, Protocol, USER, address};
 use super::cib::{Cib, Primitive};
 use super::cluster::Cluster;
-use super::lab::{PATIENCE, Setup, wait_for};
+use super::lab::Setup;
 use super::loss::{Failure, Loss, SERVICE};
+use crate::support::wait::{PATIENCE, wait_for};
 
 const CONTROLLER: &str = "controller";
 const CLONE: &str = "controller-clone";

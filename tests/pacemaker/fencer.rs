@@ -5,13 +5,15 @@ use std::process::{Child, Stdio};
 use bmc_sim::Power;
 use bmc_sim::redfish::{ConnectionFault, RedfishSystem};
 
-use super::lab::{AGENTS, Answer, Lab, PATIENCE, Setup, at_once, wait_for};
-use crate::support::agent::Agent;
+use super::lab::{Answer, Lab, Setup, at_once};
+use crate::support::agent::{Agent, names};
 use crate::support::certificates::{Identity, Kind};
+use crate::support::comparison::{Bmc, different};
 use crate::support::ipmi_sim::{self, IpmiSim};
 use crate::support::redfish_sim::RedfishSim;
 use crate::support::sim::Sim;
 use crate::support::sushy::{Front, Sushy};
+use crate::support::wait::{PATIENCE, wait_for};
 
 /// What the fenced machine is called.
 const NODE: &str = "node2";
@@ -143,6 +145,14 @@ impl Peer {
         }
     }
 
+    /// What the machine was told so far, such as `off on`.
+    fn commands(&self) -> String {
+        match self {
+            Self::Ipmi(sim) => Bmc::commands(sim),
+            Self::Redfish(sushy) => sushy.commands(NODE),
+        }
+    }
+
     fn is_on(&self, lab: &Lab) -> bool {
         match self {
             Self::Ipmi(sim) => sim.is_on(),
@@ -153,7 +163,8 @@ impl Peer {
 
 #[test]
 fn every_agent_does_what_the_fencer_asks_for() {
-    let (some, others) = AGENTS.split_at(4);
+    let agents = names();
+    let (some, others) = agents.split_at(4);
     at_once([some, others], |agents| {
         let fencer = Fencer::start();
         for agent in agents {
@@ -169,50 +180,56 @@ fn do_everything(fencer: &Fencer, agent: &str, peer: &Peer) {
     let (answer, _) = fencer.must(&["--metadata", "--agent", agent]);
     let printed = Agent::ours_called(agent).lines(["action=metadata"]).run().stdout;
     assert!(answer.stdout.contains(&format!("<resource-agent name=\"{agent}\"")), "{agent}");
-    assert_eq!(names(&answer.stdout, "parameter"), names(&printed, "parameter"), "{agent}");
+    assert_eq!(names_of(&answer.stdout, "parameter"), names_of(&printed, "parameter"), "{agent}");
     // It has start and stop besides, which pacemaker does itself.
-    let (told, printed) = (names(&answer.stdout, "action"), names(&printed, "action"));
+    let (told, printed) = (names_of(&answer.stdout, "action"), names_of(&printed, "action"));
     assert!(printed.iter().all(|name| told.contains(name)), "{agent}: {told:?}");
 
     let validate = ["--validate", "--agent", agent];
     fencer.must(&[&validate[..], &options(&lines)].concat());
     let (answer, _) = fencer.ask(&validate);
-    assert_ne!(answer.code, Some(0), "{agent} without parameters: {answer:?}");
+    assert_eq!(answer.code, Some(1), "{agent} without parameters: {answer:?}");
+    assert!(answer.stdout.contains("you have to enter"), "{agent}: {answer:?}");
 
     fencer.register(agent, &lines);
     // It succeeds without monitor, too, if only list does.
     let (_, log) = fencer.must(&["--query", DEVICE]);
-    assert!(has_done(&log, agent, "monitor"), "{agent}: {log}");
-    assert!(!has_done(&log, agent, "list"), "{agent}: {log}");
+    assert!(has_ended(&log, agent, "monitor", 0), "{agent}: {log}");
+    assert!(!has_ended(&log, agent, "list", 0), "{agent}: {log}");
     let (answer, log) = fencer.must(&["--list-targets", DEVICE]);
-    assert!(has_done(&log, agent, "list"), "{agent}: {log}");
+    assert!(has_ended(&log, agent, "list", 0), "{agent}: {log}");
     assert_eq!(answer.stdout.trim(), "0 fence targets found", "{agent}");
 
-    let is_on = || peer.is_on(&fencer.lab);
-    assert!(is_on(), "{agent}");
-    for (asked, action, expected) in
-        [("--fence", "off", false), ("--unfence", "on", true), ("--reboot", "reboot", true)]
-    {
+    assert!(peer.is_on(&fencer.lab), "{agent}");
+    for (asked, action, commands, status) in [
+        ("--fence", "off", &["off"][..], 0),
+        ("--unfence", "on", &["on"], 2),
+        ("--reboot", "reboot", &["off", "on"], 0),
+    ] {
+        let before = peer.commands().len();
         let (_, log) = fencer.must(&[asked, NODE, "--timeout", "60"]);
         // Which device can fence the node is found out by the status.
-        assert!(log.contains(&format!("{agent}_status_")), "{agent}: {log}");
-        assert!(has_done(&log, agent, action), "{agent}: {log}");
-        assert_eq!(is_on(), expected, "{agent}: {action}");
+        assert!(has_ended(&log, agent, "status", status), "{agent}: {log}");
+        assert!(has_ended(&log, agent, action, 0), "{agent}: {log}");
+        let told = peer.commands().split_off(before);
+        assert_eq!(different(told.trim_start()), commands, "{agent}: {action}");
+        let is_on = commands.ends_with(&["on"]);
+        assert_eq!(peer.is_on(&fencer.lab), is_on, "{agent}: {action}");
     }
     assert!(!fencer.has_agent());
 }
 
 /// The names that elements of this kind have, in their order.
-fn names(metadata: &str, element: &str) -> Vec<String> {
+fn names_of(metadata: &str, element: &str) -> Vec<String> {
     let document = roxmltree::Document::parse(metadata).expect("XML");
     let elements = document.descendants().filter(|node| node.has_tag_name(element));
     elements.map(|node| node.attribute("name").expect("a name").to_owned()).collect()
 }
 
-/// Whether the log tells that the agent has done it well.
-fn has_done(log: &str, agent: &str, action: &str) -> bool {
-    let run = format!("{agent}_{action}_");
-    log.lines().any(|line| line.contains(&run) && line.contains("exited with status 0"))
+/// Whether the log tells that the agent was told to do it, and ended with this code.
+fn has_ended(log: &str, agent: &str, action: &str, code: i32) -> bool {
+    let (run, end) = (format!("{agent}_{action}_"), format!("exited with status {code}"));
+    log.lines().any(|line| line.contains(&run) && line.ends_with(&end))
 }
 
 #[test]
@@ -236,7 +253,9 @@ fn a_machine_that_is_off_can_be_fenced() {
 #[test]
 fn a_wrong_password_is_a_failure_that_is_told() {
     let fencer = Fencer::start();
-    for (agent, told) in [("fence_ipmilan", "wrong password"), ("fence_redfish", "401")] {
+    for (agent, told) in
+        [("fence_ipmilan", "wrong password"), ("fence_redfish", "wrong credentials")]
+    {
         let peer = Peer::start(agent, &fencer.lab);
         fencer.register(agent, &listed(peer.lines(), &["password=wrong"]));
         for asked in ["--fence", "--reboot"] {
@@ -280,6 +299,7 @@ fn an_agent_that_is_killed_leaves_nothing_that_is_in_the_way() {
     assert!(!fencer.has_agent());
     assert_eq!((ipmi.power(), ipmi.sessions()), (Power::On, (1, 0)));
     ipmi.with_faults(|faults| faults.ignore_power_off = false);
+    fencer.register("fence_ipmilan", &listed(ipmi.lines(), &[]));
     fencer.must(&["--fence", NODE, "--timeout", "60"]);
     assert_eq!((ipmi.power(), ipmi.sessions()), (Power::Off, (2, 1)));
 
@@ -296,6 +316,7 @@ fn an_agent_that_is_killed_leaves_nothing_that_is_in_the_way() {
     assert!(!fencer.has_agent());
     assert_eq!((redfish.power(NODE), redfish.counts().sessions_open), (Some(Power::On), 1));
     redfish.with_faults(|faults| faults.ignore_resets = false);
+    fencer.register("fence_redfish", &listed(redfish.lines(), &[]));
     fencer.must(&["--fence", NODE, "--timeout", "60"]);
     assert_eq!((redfish.power(NODE), redfish.counts().sessions_open), (Some(Power::Off), 1));
     drop((ipmi, redfish));

@@ -6,31 +6,16 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::sched::{CloneFlags, setns};
 use tempfile::TempDir;
 
-use super::process::Process;
 use super::traces::{Namespaces, Outside};
-use crate::support::agent::program;
+use crate::support::agent::{names, program};
 use crate::support::launcher::Launcher;
-
-/// All names that our agents have.
-pub const AGENTS: [&str; 8] = [
-    "fence_ipmilan",
-    "fence_ilo3",
-    "fence_ilo4",
-    "fence_ilo5",
-    "fence_ipmilanplus",
-    "fence_imm",
-    "fence_idrac",
-    "fence_redfish",
-];
-
-/// How long anything may take that is only a matter of a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK: Duration = Duration::from_millis(50);
+use crate::support::process::Process;
+use crate::support::wait::{LOOK, PATIENCE, wait_for};
 
 /// What there will be in a lab.
 pub struct Setup {
@@ -44,7 +29,7 @@ pub struct Lab {
     outermost: Child,
     outside: Outside,
     /// The last to go: who is in there has files in it.
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 /// What is needed to do something in a lab.
@@ -76,7 +61,7 @@ impl Setup {
         for name in ["sbin", "ocf"] {
             fs::create_dir(folder.path().join(name)).expect("a folder");
         }
-        AGENTS.iter().fold(Self { folder }, |setup, name| setup.agent(name, program(name)))
+        names().iter().fold(Self { folder }, |setup, name| setup.agent(name, program(name)))
     }
 
     /// With this program as a fence agent, in the place of the one that has the name, if any.
@@ -138,7 +123,7 @@ impl Setup {
             read("ready").ok()?.trim().parse().ok()
         });
         let inside = Inside { first, folder: folder.path().to_owned() };
-        Lab { inside, outermost, outside, folder }
+        Lab { inside, outermost, outside, _folder: folder }
     }
 }
 
@@ -156,11 +141,8 @@ impl Lab {
         let namespaces = Namespaces::of(&self.processes());
         let left = self.kill();
         assert!(left.is_empty(), "they do not end: {left:?}");
-        let Self { folder, outside, .. } = &self;
-        let in_use = || namespaces.users().is_empty().then_some(());
-        let told = format!("the end of the last that uses {:?}", namespaces.users());
-        wait_for(&told, PATIENCE, in_use);
-        outside.assert_unchanged(folder.path());
+        namespaces.wait_until_unused();
+        self.outside.assert_unchanged();
     }
 
     /// Gives those that were not to be killed.
@@ -203,6 +185,11 @@ impl Inside {
     /// What stays when the lab has ended, for as long as its value.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The id of the first process in there.
+    pub fn first(&self) -> u32 {
+        self.first
     }
 
     /// All that runs in there; not what the tests have just started in it.
@@ -272,19 +259,6 @@ struct WayBack(File);
 impl Drop for WayBack {
     fn drop(&mut self) {
         setns(&self.0, CloneFlags::CLONE_NEWNET).expect("it was here before");
-    }
-}
-
-/// Looks again and again, until there is something.
-#[track_caller]
-pub fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + limit;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited for {limit:?} in vain: {what}");
-        thread::sleep(LOOK);
     }
 }
 

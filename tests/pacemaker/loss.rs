@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use super::cluster::{Cluster, Entry};
-use super::lab::{PATIENCE, wait_for};
-use super::process::Process;
+use crate::support::process::Process;
+use crate::support::wait::{PATIENCE, wait_for};
 
 /// How a node is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

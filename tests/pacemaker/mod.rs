@@ -9,7 +9,6 @@ mod cib;
 mod cluster;
 mod lab;
 mod loss;
-mod process;
 mod traces;
 
 mod cleanup;

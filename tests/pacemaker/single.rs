@@ -3,7 +3,8 @@
 use super::bmc::Protocol::{Ipmi, Redfish};
 use super::cib::Cib;
 use super::cluster::Cluster;
-use super::lab::{PATIENCE, Setup, wait_for};
+use super::lab::Setup;
+use crate::support::wait::{PATIENCE, wait_for};
 
 #[test]
 fn a_node_watches_its_devices_and_its_service() {

@@ -1,11 +1,12 @@
 //! What a lab could leave behind.
 
+use crate::support::process::Process;
+use crate::support::wait::{PATIENCE, wait_for};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-
-use super::process::Process;
 
 /// Where corosync and pacemaker have their files.
 const FOLDERS: [&str; 8] = [
@@ -27,6 +28,8 @@ const SHARED: &str = "/dev/shm";
 pub struct Outside {
     files: BTreeMap<PathBuf, (u64, Option<SystemTime>)>,
     interfaces: BTreeSet<String>,
+    /// All that is mounted.
+    mounts: BTreeSet<String>,
 }
 
 impl Outside {
@@ -37,17 +40,15 @@ impl Outside {
         }
         // Others have files there, too.
         files.retain(|path, _| !path.starts_with(SHARED) || is_of_libqb(path));
-        Self { files, interfaces: interfaces() }
+        let mounts = fs::read_to_string("/proc/self/mountinfo").expect("/proc");
+        let mounts = mounts.lines().map(str::to_owned).collect();
+        Self { files, interfaces: interfaces(), mounts }
     }
 
-    /// Fails where it is not as it was, or something is mounted in the folder.
+    /// Fails where it is not as it was.
     #[track_caller]
-    pub fn assert_unchanged(&self, folder: &Path) {
+    pub fn assert_unchanged(&self) {
         assert_eq!(Self::look(), *self, "something is left");
-        let mounts = fs::read_to_string("/proc/self/mountinfo").expect("/proc");
-        let folder = folder.to_str().expect("text");
-        let left: Vec<_> = mounts.lines().filter(|line| line.contains(folder)).collect();
-        assert!(left.is_empty(), "{left:?} are left");
     }
 }
 
@@ -73,17 +74,23 @@ fn interfaces() -> BTreeSet<String> {
     table.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect()
 }
 
-/// The namespaces that some processes are in, and the tests are not.
-pub struct Namespaces(BTreeSet<PathBuf>);
+/// The namespaces that some processes are in, and the tests are not, by their names: `net:[4026531840]`. They are held:
+/// otherwise the kernel would give the name of one that has ended to the next that begins.
+pub struct Namespaces(BTreeMap<String, File>);
 
 const KINDS: [&str; 5] = ["mnt", "net", "pid", "ipc", "uts"];
 
 impl Namespaces {
     pub fn of(processes: &[Process]) -> Self {
-        let links = |id: &str| KINDS.map(|kind| fs::read_link(format!("/proc/{id}/ns/{kind}")));
-        let all = processes.iter().flat_map(|process| links(&process.id.to_string()));
-        let own: Vec<_> = links("self").into_iter().filter_map(Result::ok).collect();
-        Self(all.filter_map(Result::ok).filter(|link| !own.contains(link)).collect())
+        let own: Vec<_> = held("self").into_iter().map(|(name, _)| name).collect();
+        let all = processes.iter().flat_map(|process| held(&process.id.to_string()));
+        Self(all.filter(|(name, _)| !own.contains(name)).collect())
+    }
+
+    #[track_caller]
+    pub fn wait_until_unused(&self) {
+        let told = format!("the end of {:?}", self.users());
+        wait_for(&told, PATIENCE, || self.users().is_empty().then_some(()));
     }
 
     /// Who is in one of them, or has a thread there.
@@ -92,12 +99,22 @@ impl Namespaces {
             numbers(&Path::new("/proc").join(process.to_string()).join("task"))
         });
         let is_there = |thread: &u32| {
-            let link = |kind: &str| fs::read_link(format!("/proc/{thread}/ns/{kind}")).ok();
-            KINDS.iter().filter_map(|kind| link(kind)).any(|link| self.0.contains(&link))
+            let name = |kind| fs::read_link(format!("/proc/{thread}/ns/{kind}")).ok();
+            let mut names = KINDS.iter().filter_map(name);
+            names.any(|name| name.to_str().is_some_and(|name| self.0.contains_key(name)))
         };
         // What has ended, and nobody has asked for yet, still has them.
         threads.filter(is_there).filter_map(Process::read).collect()
     }
+}
+
+fn held(process: &str) -> Vec<(String, File)> {
+    let namespace = |kind: &&str| {
+        let namespace = File::open(format!("/proc/{process}/ns/{kind}")).ok()?;
+        let number = namespace.metadata().ok()?.ino();
+        Some((format!("{kind}:[{number}]"), namespace))
+    };
+    KINDS.iter().filter_map(namespace).collect()
 }
 
 fn numbers(folder: &Path) -> Vec<u32> {

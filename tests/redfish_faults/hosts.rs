@@ -6,7 +6,7 @@ use bmc_sim::Power;
 use bmc_sim::redfish::{KeepAlive, RedfishConfig, RedfishEventKind};
 
 use crate::support::agent::{Agent, Running};
-use crate::support::redfish_server::free_port;
+use crate::support::port::free_port;
 use crate::support::redfish_sim::{PASSWORD, RedfishSim, USER};
 
 /// Nothing but its address tells one of these from another.

@@ -22,6 +22,11 @@ pub fn program(name: &str) -> &'static str {
     }
 }
 
+/// All names that our fence agents for BMCs have.
+pub fn names() -> Vec<String> {
+    fencing::agents::all().iter().map(|definition| definition.agent.name.to_string()).collect()
+}
+
 /// What a run of an agent came to.
 #[derive(Clone, Debug)]
 pub struct Run {

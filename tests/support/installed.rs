@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use roxmltree::Document;
 use tempfile::TempDir;
 
-use super::agent::{Agent, Run};
-use crate::metadata::NAMES;
+use super::agent::{Agent, Run, names, program};
+use super::peers::folder_of;
 
 /// A configuration with two nodes, and nothing else.
 const CIB: &str = r#"<cib crm_feature_set="3.16.1" validate-with="pacemaker-3.9" epoch="1" num_updates="0" admin_epoch="0">
@@ -49,14 +49,15 @@ impl Node {
         let unshare = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
         let stage = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/node");
         let folder = self.folder.path().to_str().expect("a path that is text");
-        let agents = NAMES.iter().map(|name| Agent::ours_called(name).program().to_owned());
-        let agents = agents.chain([PathBuf::from(env!("CARGO_BIN_EXE_fence_controller"))]);
+        let agents = names();
+        let agents = agents.iter().map(|name| Agent::ours_called(name).program().to_owned());
+        let agents = agents.chain([PathBuf::from(program("fence_controller"))]);
         Agent::at("unshare")
             .arguments(unshare)
             .arguments([stage, folder])
             .arguments(agents.map(|path| path.to_str().expect("a path that is text").to_owned()))
-            .environment("PCS", unpacked("PCS").to_str().expect("a path that is text"))
-            .environment("CRMSH", unpacked("CRMSH").to_str().expect("a path that is text"))
+            .environment("PCS", folder_of("PCS").to_str().expect("a path that is text"))
+            .environment("CRMSH", folder_of("CRMSH").to_str().expect("a path that is text"))
             .environment("LC_ALL", "C.UTF-8")
             .run()
     }
@@ -80,12 +81,4 @@ impl Node {
                 .collect(),
         }
     }
-}
-
-/// The folder of a Debian package that is unpacked, and not installed.
-pub fn unpacked(variable: &str) -> PathBuf {
-    let folder = std::env::var_os(variable);
-    folder.map(PathBuf::from).unwrap_or_else(|| {
-        panic!("{variable} is the folder of the unpacked package: run ./tests/run, which sets it")
-    })
 }

@@ -6,12 +6,12 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use super::launcher::Launcher;
+use super::port::free_port;
 
 /// A BMC by people who know nothing of us. Its machine's power is a file, moved by a script.
 pub struct IpmiSim {
@@ -43,6 +43,8 @@ pub struct Setup {
     pub chassis: Option<String>,
     /// What it is started through.
     pub launcher: Launcher,
+    /// Where its folder is; among those of the system, where nothing is said.
+    pub parent: Option<PathBuf>,
 }
 
 /// Address of the controller behind the BMC.
@@ -63,6 +65,7 @@ impl Default for Setup {
             address: None,
             chassis: None,
             launcher: Launcher::default(),
+            parent: None,
         }
     }
 }
@@ -74,7 +77,8 @@ impl IpmiSim {
     }
 
     pub fn start_with(setup: &Setup) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let parent = setup.parent.clone().unwrap_or_else(std::env::temp_dir);
+        let folder = tempfile::tempdir_in(parent).expect("a temporary folder");
         let own = || SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let address = setup.address.unwrap_or_else(own);
         fs::create_dir(folder.path().join("state")).expect("a state folder");
@@ -263,17 +267,4 @@ esac
     );
     fs::write(&path, script).expect("the chassis script");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
-}
-
-/// A UDP port that nobody has now. Not one that the kernel would give to the next socket that asks for any, and not the
-/// same for two tests.
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let offset = (std::process::id() % 100) as u16 * 100;
-    loop {
-        let port = 20_000 + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
-        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }

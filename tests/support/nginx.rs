@@ -8,7 +8,9 @@ use std::path::Path;
 use std::process::Command;
 
 use super::certificates::Identity;
-use super::redfish_server::{PASSWORD, Process, USER, folder_of, free_port};
+use super::peers::folder_of;
+use super::port::free_port;
+use super::redfish_server::{PASSWORD, Process, USER};
 
 /// How it is set up.
 #[derive(Clone, Copy, Debug)]

@@ -1,15 +1,15 @@
 //! What the foreign Redfish servers have in common: they are programs with a port and a folder.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+pub use super::peers::folder_of;
 
 /// The user that all servers know, and its password.
 pub const USER: &str = "admin";
@@ -54,7 +54,8 @@ impl Process {
         self.folder.path().join(name)
     }
 
-    fn log(&self) -> String {
+    /// What it has said so far.
+    pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 }
@@ -75,17 +76,10 @@ impl Drop for Process {
 
 /// Python with a program of the environment that `tests/run` makes of `tests/redfish-requirements.txt`.
 pub fn python(program: &str) -> Command {
-    let folder = folder_of("REDFISH_VENV");
-    let bin = Path::new(&folder).join("bin");
+    let bin = folder_of("REDFISH_VENV").join("bin");
     let mut command = Command::new(bin.join("python"));
     command.arg(bin.join(program));
     command
-}
-
-/// What `tests/run` says in an environment variable.
-pub fn folder_of(variable: &str) -> OsString {
-    std::env::var_os(variable)
-        .unwrap_or_else(|| panic!("{variable} is not set: run ./tests/run, which sets it"))
 }
 
 /// Whether anybody takes connections there. It costs less than to start curl.
@@ -108,17 +102,4 @@ pub fn curl(url: &str) -> String {
 pub fn string_in<'a>(json: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = json.split_once(&format!("\"{name}\""))?;
     rest.split('"').nth(1)
-}
-
-/// A TCP port that nobody has now. Not one that the kernel would give to the next socket that asks for any, and not the
-/// same for two tests.
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let offset = (std::process::id() % 100) as u16 * 100;
-    loop {
-        let port = 10_000 + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }

@@ -3,7 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use super::redfish_server::{Process, curl, free_port, listens, python};
+use super::port::free_port;
+use super::redfish_server::{Process, curl, listens, python};
 
 /// A hall with one machine, `node1`, that is on. It speaks in clear and asks for no password.
 pub struct Simhall {

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use super::certificates::Identity;
 use super::launcher::Launcher;
-use super::redfish_server::{Process, USER, curl, free_port, listens, python, string_in};
+use super::port::free_port;
+use super::redfish_server::{Process, USER, curl, listens, python, string_in};
 
 /// The program that speaks HTTP for the emulator.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,7 +20,7 @@ pub enum Front {
 
 /// A Redfish service by people who know nothing of us, with Basic authentication.
 pub struct Sushy {
-    _process: Process,
+    process: Process,
     scheme: &'static str,
     port: u16,
     systems: Vec<String>,
@@ -56,7 +57,7 @@ impl Sushy {
         let port = free_port();
         let config = folder.path().join("config.py");
         let path = folder.path().to_str().expect("text");
-        let text = configuration(path, port, identity, systems) + &pace(seconds);
+        let text = configuration(path, port, identity, systems) + &pace(seconds) + TALK;
         fs::write(&config, text).expect("its configuration");
         fs::write(folder.path().join("users"), format!("{USER}:{HASH}\n")).expect("its users");
         let mut command = match front {
@@ -69,7 +70,7 @@ impl Sushy {
         let answers = || listens(port) && curl(&root).contains("RedfishVersion");
         let process = Process::start(folder, launcher.launch(&command), answers);
         let systems = systems.iter().map(|&system| system.to_owned()).collect();
-        Self { _process: process, scheme, port, systems }
+        Self { process, scheme, port, systems }
     }
 
     pub fn port(&self) -> u16 {
@@ -83,8 +84,24 @@ impl Sushy {
 
     /// The path of a system's resource.
     pub fn path(&self, system: &str) -> String {
-        let index = self.systems.iter().position(|known| known == system).expect("a system");
-        format!("/redfish/v1/Systems/{}", uuid(index))
+        format!("/redfish/v1/Systems/{}", self.uuid(system))
+    }
+
+    fn uuid(&self, system: &str) -> String {
+        uuid(self.systems.iter().position(|known| known == system).expect("a system"))
+    }
+
+    /// The resets that a system was asked for so far, such as `off on`.
+    pub fn commands(&self, system: &str) -> String {
+        let told = format!("System \"{}\" power state set to \"", self.uuid(system));
+        let log = self.process.log();
+        let resets = log.lines().filter_map(|line| line.split_once(&told)?.1.split('"').next());
+        let short = |reset| match reset {
+            "ForceOff" => "off",
+            "On" => "on",
+            other => other,
+        };
+        resets.map(short).collect::<Vec<_>>().join(" ")
     }
 
     /// The power state of a system by now, as curl sees it.
@@ -93,6 +110,10 @@ impl Sushy {
         string_in(&json, "PowerState").unwrap_or_else(|| panic!("a power state: {json}")).to_owned()
     }
 }
+
+/// It logs what it is asked for. Its configuration is a program.
+const TALK: &str =
+    "import logging\nlogging.getLogger('sushy_tools.emulator.main').setLevel(logging.INFO)\n";
 
 fn gunicorn(port: u16, identity: Option<&Identity>) -> Command {
     let mut command = python("gunicorn");

@@ -1,7 +1,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Bmc;
+use super::{Bmc, LATE};
 use crate::support::ipmi_sim::{IpmiSim, Setup};
 
 /// `ipmi_sim` switches power on again a second after it was switched off for a cycle.
@@ -36,6 +36,10 @@ impl Bmc for IpmiSim {
 
     fn never_off() -> Setup {
         Setup { never_off: true, ..Setup::default() }
+    }
+
+    fn late() -> Setup {
+        Setup { delay: LATE, ..Setup::default() }
     }
 
     fn placeholders(&self) -> Vec<(&'static str, String)> {

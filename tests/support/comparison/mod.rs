@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use super::agent::{Agent, Run};
+use super::wait::{PATIENCE, wait_for};
 
 /// A kind of BMC with a machine behind it, and the agent that speaks to it.
 pub trait Bmc: Sized {
@@ -28,11 +30,20 @@ pub trait Bmc: Sized {
     /// Like others, but that the machine behind it does not go off.
     fn never_off() -> Self::Setup;
 
+    /// Like others, but that the machine behind it follows a command only after [`LATE`].
+    fn late() -> Self::Setup;
+
     /// What stands in inputs for what is known only when it runs: `{port}`.
     fn placeholders(&self) -> Vec<(&'static str, String)>;
 
     /// The commands that the machine got so far, such as `off on`.
     fn commands(&self) -> String;
+
+    /// Comes back when the machine has got a command.
+    #[track_caller]
+    fn wait_for_command(&self) {
+        wait_for("a command", PATIENCE, || (!self.commands().is_empty()).then_some(()));
+    }
 
     /// What power the machine has now: `on` or `off`.
     fn power(&self) -> String;
@@ -40,6 +51,9 @@ pub trait Bmc: Sized {
     /// Comes back when a cycle is over, for which the Python agent does not wait.
     fn wait_for_cycle(&self) {}
 }
+
+/// More than most limits in these tests.
+pub const LATE: Duration = Duration::from_secs(3);
 
 /// An input, and what is to come of it.
 #[derive(Clone, Debug)]

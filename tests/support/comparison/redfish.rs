@@ -4,7 +4,7 @@ use bmc_sim::Power;
 use bmc_sim::redfish::{RedfishConfig, RedfishEventKind, RedfishUser, ResetType};
 use tempfile::TempDir;
 
-use super::Bmc;
+use super::{Bmc, LATE};
 use crate::support::redfish_sim::RedfishSim;
 
 /// How a service is set up.
@@ -60,6 +60,10 @@ impl Bmc for RedfishBmc {
 
     fn never_off() -> Setup {
         Setup { change: |config| config.faults.ignore_resets = true, ..Setup::default() }
+    }
+
+    fn late() -> Setup {
+        Setup { change: |config| config.power_delay = LATE, ..Setup::default() }
     }
 
     fn placeholders(&self) -> Vec<(&'static str, String)> {

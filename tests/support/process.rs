@@ -12,6 +12,7 @@ pub struct Process {
     pub ids: Vec<u32>,
     pub name: String,
     parent: u32,
+    session: u32,
     /// In ticks since the machine was started: another process with the same id has another time.
     started: u64,
 }
@@ -30,6 +31,12 @@ impl Process {
                 return all.into_iter().filter(|process| found.contains(&process.id)).collect();
             }
         }
+    }
+
+    /// Those of a session, by their ids.
+    pub fn of_session(session: u32) -> Vec<u32> {
+        let all = Self::all().into_iter();
+        all.filter(|process| process.session == session).map(|process| process.id).collect()
     }
 
     /// Whether it is still there, and more than an entry that its parent has not read.
@@ -59,6 +66,7 @@ impl Process {
             ids: ids.split_whitespace().filter_map(|id| id.parse().ok()).collect(),
             name: name.to_owned(),
             parent: field(4)?.parse().ok()?,
+            session: field(6)?.parse().ok()?,
             started: field(22)?.parse().ok()?,
         })
     }
