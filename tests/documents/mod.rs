@@ -8,8 +8,12 @@ use std::{env, fs};
 
 use tempfile::TempDir;
 
+mod controller;
 mod moving_over;
 mod readme;
+
+/// The readers of the commands of crmsh have another cluster than those of the commands of pcs.
+const CRMSH: &str = r#"CIB_file=${CIB_file%/*}/crmsh.xml; [ -e "$CIB_file" ] || cp tests/documents/cib.xml "$CIB_file""#;
 
 struct Document {
     text: &'static str,
@@ -72,7 +76,7 @@ impl Document {
     }
 }
 
-/// What is indented by four blanks, without the indentation.
+/// What is indented by four blanks, without the indentation. Files that stand one below the other are a block each.
 pub fn blocks(document: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut block = String::new();
@@ -80,7 +84,7 @@ pub fn blocks(document: &str) -> Vec<String> {
         match line.strip_prefix("    ") {
             Some(line) => block += &format!("{line}\n"),
             // One block may have empty lines, which a file has and commands have not.
-            None if line.is_empty() && block.starts_with("# ~/") => block += "\n",
+            None if line.is_empty() && begins_file(&block) => block += "\n",
             None if block.is_empty() => {}
             None => blocks.extend(files(&std::mem::take(&mut block))),
         }
@@ -88,24 +92,35 @@ pub fn blocks(document: &str) -> Vec<String> {
     blocks
 }
 
-/// Files that stand one below the other.
 fn files(block: &str) -> Vec<String> {
-    let parts = block.split("# ~/").filter(|part| !part.is_empty());
-    match block.starts_with("# ~/") {
-        true => parts.map(|part| format!("# ~/{part}")).collect(),
-        false => vec![block.to_owned()],
+    let mut files = Vec::<String>::new();
+    for line in block.lines() {
+        match files.last_mut() {
+            Some(file) if !begins_file(line) => *file += &format!("{line}\n"),
+            _ => files.push(format!("{line}\n")),
+        }
     }
+    files
+}
+
+/// The first line of a file is its name.
+fn begins_file(text: &str) -> bool {
+    text.starts_with("# ~/") || text.starts_with("# /")
 }
 
 impl Block {
     fn script(&self, shown: &str) -> String {
+        format!("{}\n{}\n{}\n", self.before, self.run(shown), self.then)
+    }
+
+    fn run(&self, shown: &str) -> String {
         match self.runs {
-            Runs::ToTheEnd => format!("{}\n{shown}\n{}\n", self.before, self.then),
+            Runs::ToTheEnd => shown.to_owned(),
             Runs::Never => String::new(),
             Runs::AsFile => {
-                let name = shown.lines().next().unwrap().trim_start_matches("# ~/");
+                let name = shown.lines().next().unwrap().trim_start_matches("# ");
                 format!(
-                    "mkdir -p ~/$(dirname {name})\numask 077\ncat >~/{name} <<'END OF FILE'\n{shown}END OF FILE\n"
+                    "mkdir -p $(dirname {name})\numask 077\ncat >{name} <<'END OF FILE'\n{shown}END OF FILE\n"
                 )
             }
             Runs::ForEver => {
@@ -139,7 +154,7 @@ fn play(folder: &Path) {
         let home = || Path::new(&env::var_os("HOME").expect("HOME")).join(folder).into_os_string();
         env::var_os(name).unwrap_or_else(home)
     };
-    let mut command = Command::new("unshare");
+    let mut command = in_namespaces("tests/documents/stage");
     // What cargo tells this test would have another cargo build ring, and all that is built on it, anew.
     let is_of_test = |name: &str| {
         let is_setting = ["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name)
@@ -150,21 +165,21 @@ fn play(folder: &Path) {
         command.env_remove(name);
     }
     let output = command
-        .args([
-            "--mount",
-            "--net",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-            "tests/documents/stage",
-        ])
         .arg(folder)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("CARGO_HOME", at_home("CARGO_HOME", ".cargo"))
         .env("RUSTUP_HOME", at_home("RUSTUP_HOME", ".rustup"))
         .env("HOME", &home)
         .output()
-        .expect("unshare");
+        .expect("timeout starts");
     assert!(output.status.success(), "{output:?}");
+}
+
+/// A script of the repository in namespaces of its own, with all that it starts, for a quarter of an hour at most.
+pub fn in_namespaces(script: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command
+        .args(["--foreground", "--signal=KILL", "900", "unshare", "--mount", "--net", "--pid"])
+        .args(["--fork", "--kill-child", "--mount-proc", script])
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
 }

@@ -1,6 +1,6 @@
 //! docs/moving-over.md
 
-use super::{Block, Document, block};
+use super::{Block, CRMSH, Document, block};
 
 #[test]
 fn every_command_of_moving_over_does_what_is_said() {
@@ -27,8 +27,11 @@ const TWO: &[&str] = &[
     r#"index="2" devices="fence-node1""#,
 ];
 
-/// The configuration must be as it was in the beginning.
-const IS_AS_BEFORE: &str = "[ $(cibadmin --query | grep -cE '<primitive|<fencing-level') = 2 ]";
+/// The fence devices and levels must be as they were in the beginning.
+const IS_AS_BEFORE: &str = r#"
+devices() { sed -n '/<primitive/,/<\/primitive>/p; /<fencing-level/p' | sed 's/^ *//'; }
+devices <tests/documents/cib.xml | diff - <(cibadmin --query | devices)
+"#;
 
 /// The BMC shows whether its machine is really switched, and pacemaker-fenced tells by which device.
 const SWITCH: &str = r#"
@@ -39,9 +42,6 @@ stonith_admin --unfence node1
 status
 grep "'reboot'" "${CIB_file%/*}/fenced.log"
 "#;
-
-/// The readers of the commands of crmsh have another cluster than those of the commands of pcs.
-const CRMSH: &str = r#"CIB_file=${CIB_file%/*}/crmsh.xml; [ -e "$CIB_file" ] || cp tests/documents/cib.xml "$CIB_file""#;
 
 const BLOCKS: &[Block] = &[
     block("cargo build --release"),
@@ -66,13 +66,26 @@ const BLOCKS: &[Block] = &[
         ..block("rm /usr/sbin/fence_ipmilan_native")
     },
     Block {
+        then: "fence_ilo4 --version; head -1 /usr/sbin/fence_ilo4.python",
+        prints: &[concat!(env!("CARGO_PKG_VERSION"), "\n#!/usr/bin/python3")],
+        ..block("apt install")
+    },
+    // The reader takes one of the two ways.
+    Block {
+        before: "apt remove native-fence-agents; head -1 /usr/sbin/fence_ilo4",
         then: "fence_ilo4 --version",
-        prints: &[env!("CARGO_PKG_VERSION")],
+        prints: &["\n#!/usr/bin/python3", env!("CARGO_PKG_VERSION")],
         ..block("for name in")
     },
     Block { prints: &[env!("CARGO_PKG_VERSION")], ..block("fence_ipmilan --version") },
     Block { then: FINGERPRINT, prints: &["is used"], ..block("umask 077") },
     Block { before: CRMSH, then: FINGERPRINT, prints: &["is used"], ..block("crm resource param") },
+    Block {
+        before: "apt install ./target/packages/native-fence-agents_*.deb",
+        then: "[ ! -L /usr/sbin/fence_ilo4 ]; fence_ilo4 --version",
+        prints: &["Removing native-fence-agents", env!("CARGO_PKG_VERSION")],
+        ..block("apt remove")
+    },
     Block {
         then: "head -1 /usr/sbin/fence_ilo4; ! ls /usr/sbin/*.python 2>/dev/null",
         prints: &["python3"],

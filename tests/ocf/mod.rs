@@ -5,6 +5,7 @@ mod fence;
 mod life_cycle;
 mod metadata;
 mod monitor;
+mod namespaces;
 mod nonsense;
 mod parameters;
 mod resource;

@@ -125,14 +125,15 @@ fn what_it_says_reaches_no_terminal_as_it_is() {
         liar.resource.run(action).expect_failure("\\u{1b}[2J\\n");
     }
 
-    let status = r#"{"version":1,"reply":"status","pid":1,"configuration":"","generation":1,"changed":false,
+    let status = r#"{"version":1,"reply":"status","pid":1,"configuration":"1-","generation":1,"changed":false,
         "trouble":"a\nb","devices":[{"device":"x\u0007","targets":["n"],"state":"unreachable","age_ms":1,"reason":"c\rd"}]}"#;
     let liar = Liar::saying(&(status.replace('\n', "") + "\n"));
     let run = liar.resource.run("monitor");
     run.expect(1, "targets: generation 1, 1 node\n");
-    assert_eq!(run.stderr.lines().count(), 2, "{run:#?}");
+    assert_eq!(run.stderr.lines().count(), 3, "{run:#?}");
     assert!(
         run.stderr.contains("a\\nb")
+            && run.stderr.contains("runs with other parameters")
             && run.stderr.contains("x\\u{7}: cannot be used since 0 s: c\\rd")
     );
 

@@ -58,9 +58,28 @@ fn with_other_parameters_the_running_one_has_to_be_stopped_first() {
         assert!(run.stderr.contains(&format!("process {pid}")), "{run:#?}");
     }
     assert!(is_alive(pid));
-    resource.run("monitor").expect(0, "targets: generation 1, 1 node\n");
+    let monitored = resource.run("monitor");
+    monitored.expect(0, "targets: generation 1, 1 node\n");
+    let other =
+        format!("warning: the controller fencing:0 runs with other parameters (process {pid})");
+    assert!(monitored.stderr.starts_with(&other), "{monitored:#?}");
+    // By other parameters node1 may be another machine.
+    let fenced = resource.fencing("node1").run();
+    assert_eq!(fenced.code, Some(1), "{fenced:#?}");
+    let refused = "node1: failed: the controller fencing:0 refused the request: it runs with other parameters";
+    assert!(fenced.stdout.starts_with(refused), "{fenced:#?}");
+    assert!(fenced.stdout.ends_with("; nothing was done\n"), "{fenced:#?}");
+    resource.set("keepalive", "soon");
+    let monitored = resource.run("monitor");
+    monitored.expect(0, "targets: generation 1, 1 node\n");
+    assert!(monitored.stderr.contains("keepalive is wrong"), "{monitored:#?}");
+    resource.fencing("node1").run().expect(6, "");
+    assert_eq!(bmc.commands(), []);
+    resource.set("keepalive", "");
     resource.run("stop").expect(0, "");
     resource.start();
+    assert_eq!(resource.run("monitor").stderr, "");
+    resource.fencing("node1").run().expect(0, "node1: success\n");
 }
 
 #[test]
@@ -135,6 +154,21 @@ fn on_a_full_disk_it_fails_clearly_and_stop_and_monitor_work() {
         assert!(run.stderr.contains("No space left on device"), "{run:#?}");
     }
     assert_eq!(bmc.sessions().0, bmc.sessions().1);
+}
+
+/// A daemon would hold them for ever: the lock of a script, a pipe whose end somebody waits for.
+#[test]
+fn what_the_caller_has_open_is_not_open_in_the_daemon() {
+    let bmc = Sim::start();
+    let resource = controller_of([&bmc]);
+    let lock = resource.write("lock", "");
+    let script = format!("exec 3>'{0}' 9>'{0}'; flock 9; exec \"$0\" \"$@\"", lock.display());
+    resource.agent("start").through("sh", &["-c", &script]).run().expect(0, "");
+    let open = fs::read_dir(format!("/proc/{}/fd", resource.pid())).expect("it runs");
+    let open: Vec<_> =
+        open.flatten().filter_map(|entry| fs::read_link(entry.path()).ok()).collect();
+    assert!(open.len() > 3 && !open.contains(&lock), "{open:?}");
+    resource.fencing("node1").run().expect(0, "node1: success\n");
 }
 
 /// The program is found by its link: another name is another agent.

@@ -1,8 +1,9 @@
-//! The controller as a resource of the cluster, on each node, and `fence_controller` as its only fence device.
+//! The controller as a resource of the cluster, on each node, and `fence_controller` as its only fence device; but for a
+//! node that has one of its own as well, as the second level.
 
 use std::process::Command;
 
-use super::bmc::{PASSWORD, USER, address};
+use super::bmc::{PASSWORD, Protocol, USER, address};
 use super::cib::{Cib, Primitive};
 use super::cluster::Cluster;
 use super::lab::Setup;
@@ -36,6 +37,7 @@ fn the_cluster_keeps_controllers_and_fences_through_them() {
         cluster.wait_until_settled();
     }
     a_stopped_controller_is_gone_and_fences_nothing(&cluster);
+    the_second_level_fences_where_no_controller_runs(&mut cluster);
     cluster.end();
 }
 
@@ -58,6 +60,9 @@ fn by_controllers() -> Cib {
         .run_everywhere(&controller)
         .run(&Primitive::device(DEVICE, "fence_controller").set("controller", CONTROLLER))
         .order(CLONE, DEVICE)
+        .run(&Protocol::Redfish.device("node2"))
+        .level("node2", 1, DEVICE)
+        .level("node2", 2, &Protocol::Redfish.device_id("node2"))
 }
 
 /// The processes of the daemon on a node.
@@ -86,8 +91,15 @@ fn a_stopped_controller_is_gone_and_fences_nothing(cluster: &Cluster) {
         is_gone.then_some(())
     });
     let on = cluster.journal().len();
-    let answer = cluster.run("node1", &["stonith_admin", "--off", "node2", "--timeout", "5"]);
+    let answer = cluster.run("node2", &["stonith_admin", "--off", "node1", "--timeout", "5"]);
     assert_ne!(answer.code, Some(0), "{answer:?}");
     assert_eq!(cluster.journal().len(), on, "{:#?}", cluster.journal());
-    assert!(!cluster.processes("node2").is_empty());
+    assert!(!cluster.processes("node1").is_empty());
+}
+
+fn the_second_level_fences_where_no_controller_runs(cluster: &mut Cluster) {
+    let before = cluster.bmc("node2").redfish_resets();
+    cluster.must("node1", &["stonith_admin", "--reboot", "node2", "--timeout", "30"]);
+    // A reboot is off and on.
+    assert_eq!(cluster.bmc("node2").redfish_resets() - before, 2);
 }

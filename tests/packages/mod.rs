@@ -3,12 +3,11 @@
 //! system of its own, see `stage`; one more are the commands of `docs/packages.md`.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::{env, fs};
 
 use tempfile::TempDir;
 
-use crate::documents::blocks;
+use crate::documents::{blocks, in_namespaces};
 use crate::support::redfish_server::folder_of;
 
 /// How each block of the page begins, and what is true after it.
@@ -28,13 +27,9 @@ const END: &str = "dpkg --purge fencectl native-fence-agents; as_noted; is_purge
 fn packages_can_come_and_go_in_any_order() {
     let folder = TempDir::new().unwrap();
     let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
-    let by_hand: Vec<String> = blocks(include_str!("../../README.md"))
-        .into_iter()
-        .filter(|block| block.contains("dpkg-divert"))
-        .collect();
-    let [there, back] = &by_hand[..] else { panic!("the README diverts: {by_hand:?}") };
-    write("readme-there", there.clone());
-    write("readme-back", back.clone());
+    let [there, back] = by_hand();
+    write("readme-there", there);
+    write("readme-back", back);
     write("names", names());
     write("page.sh", page());
     let mut stories = stories();
@@ -47,8 +42,21 @@ fn packages_can_come_and_go_in_any_order() {
 #[test]
 fn packages_have_the_version_of_the_programs() {
     let changelog = include_str!("../../packaging/changelog");
-    let expected = format!("native-fence-agents ({}-1) ", env!("CARGO_PKG_VERSION"));
+    let expected = format!("native-fence-agents ({}) ", env!("CARGO_PKG_VERSION"));
     assert!(changelog.starts_with(&expected), "{changelog}");
+}
+
+/// What the documents say of doing it without the package: there, and back.
+fn by_hand() -> [String; 2] {
+    let diverting = |document| {
+        blocks(document)
+            .into_iter()
+            .filter(|block| block.contains("dpkg-divert"))
+            .collect::<Vec<_>>()
+    };
+    let shown = diverting(include_str!("../../README.md"));
+    assert_eq!(shown, diverting(include_str!("../../docs/moving-over.md")));
+    shown.try_into().unwrap()
 }
 
 fn names() -> String {
@@ -77,15 +85,12 @@ fn stories() -> Vec<PathBuf> {
 
 /// Of each story, that it went well, or what it printed.
 fn tell(folder: &Path, stories: &[PathBuf]) -> Vec<Result<(), String>> {
-    let output = Command::new("unshare")
-        .args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"])
-        .arg("tests/packages/stage")
+    let output = in_namespaces("tests/packages/stage")
         .arg(folder)
         .args(stories)
         .env("FENCE_AGENTS_DEB", folder_of("FENCE_AGENTS_DEB"))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
-        .expect("unshare");
+        .expect("timeout starts");
     assert!(output.status.success(), "{output:?}");
     stories.iter().map(|story| outcome(&folder.join(story.file_name().unwrap()))).collect()
 }

@@ -37,6 +37,14 @@ fn assert_is_failure(run: &Run, words: &str) {
     }
 }
 
+/// Whoever reads that there is no controller wants one.
+#[track_caller]
+fn assert_tells_next_step(run: &Run) {
+    let unit = "stonith-controller@test";
+    assert!(run.stderr.contains(&format!("systemctl start {unit}, or ")), "{run:?}");
+    assert!(run.stderr.ends_with(&format!("journalctl -u {unit}\n")), "{run:?}");
+}
+
 #[test]
 fn every_action_is_what_cluster_managers_expect() {
     let (bmcs, site, controller) = two();
@@ -104,12 +112,19 @@ fn a_controller_that_is_gone_is_told_at_once() {
     let nowhere = Site::new();
     let none = nowhere.agent().lines(["action=off", "plug=node1"]).run();
     assert_is_failure(&none, "no controller is running");
+    assert!(none.stderr.contains("systemctl start stonith-controller@NAME"), "{none:?}");
     // Killed, it leaves its socket.
     controller.kill();
     for action in ["off", "on", "reboot", "status", "monitor", "list", "list-status"] {
         let gone = run(&[&format!("action={action}"), "plug=node1"]);
         assert_is_failure(&gone, "the controller test is not running");
+        assert_tells_next_step(&gone);
     }
+    let directory = site.run_directory();
+    let status = Agent::at(program("stonith-controller")).arguments(["status", "test"]);
+    let status = status.arguments(["--run-directory", directory.to_str().expect("text")]).run();
+    assert_is_failure(&status, "the controller test is not running");
+    assert_tells_next_step(&status);
     // Stopped, it leaves none, and is the one that is meant still.
     site.start(&(NEVER.to_owned() + &ipmi(&[("node1", bmcs[0].lines())]))).stop();
     assert_is_failure(&run(&["action=off", "plug=node1"]), "the controller test is not running");

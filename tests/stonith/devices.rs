@@ -85,6 +85,35 @@ fn machines_behind_devices_of_every_kind_are_fenced_at_once() {
     controller.stop();
 }
 
+/// Who reads it knows nodes, and looks up their devices.
+#[test]
+fn the_log_names_the_nodes() {
+    let (bmc, dead) = (Sim::start(), Sim::start_with(|config| config.faults.silent = true));
+    let site = Site::new();
+    let dead_lines = [dead.lines(), vec!["login_timeout=1".to_owned()]].concat();
+    let machines = [("node1", bmc.lines()), ("node2", dead_lines)];
+    let controller = site.start(&(NEVER.to_owned() + &ipmi(&machines)));
+    controller.wait_for(|status| {
+        count_of(status, "reachable") == 1 && count_of(status, "unreachable") == 1
+    });
+    controller.fence("off", &["node1", "node2"]);
+    let log = controller.log();
+    let places = [&bmc, &dead].map(|bmc| format!("(fence_ipmilan {})", bmc.address()));
+    let count = |begin: &str, place: &str| {
+        let lines = log.lines().filter(|line| line.contains(begin) && line.ends_with(place));
+        lines.count()
+    };
+    for (begin, place) in [
+        ("node1: the device answers", &places[0]),
+        ("node1: off begins", &places[0]),
+        ("node1: off (", &places[0]),
+        ("node2: the device cannot be used: ", &places[1]),
+        ("node2: off failed: ", &places[1]),
+    ] {
+        assert_eq!(count(begin, place), 1, "{begin}: {log}");
+    }
+}
+
 #[test]
 fn each_machine_is_told_as_soon_as_it_is_known() {
     let fast = Sim::start();

@@ -1,7 +1,9 @@
 //! One controller of a name, and one for a device.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+
 use super::ipmi;
-use crate::support::agent::{Agent, program};
 use crate::support::controller::{INSTANCE, NodeReply, Site};
 use crate::support::sim::Sim;
 
@@ -54,31 +56,22 @@ fn a_device_belongs_to_one_controller_until_that_ends_or_is_killed() {
     assert_eq!(site.start(&config).fence("on", &["node1"]), [NodeReply::success("node1", "on")]);
 }
 
+/// Where the lock cannot be had, that is not somebody else's doing.
 #[test]
-fn what_is_wrong_with_a_configuration_is_one_line_and_exit_code_1() {
+fn a_lock_that_cannot_be_opened_is_not_taken_for_another_controller() {
+    let bmc = Sim::start();
     let site = Site::new();
-    for (text, words) in [
-        ("", "missing field `agent`"),
-        ("agent = \"fence_ipmilan\"\n", "fence_ipmilan cannot list machines"),
-        ("agent = \"fence_ipmilan\"\nhostlist = \"\"\n", "hostlist names no node"),
-        ("agent = \"fence_ipmilan\"\nhostlist = \"a=\"\n", "'a=' is neither NODE nor NODE=PLACE"),
-        ("agent = \"fence_nobody\"\nhostlist = \"a=b\"\n", "'fence_nobody' is not there"),
-        ("agent = \"fence_ipmilan\"\nhostlist = \"a=b\"\n[parameters]\ncipher = 4\n", "xRC4"),
-        (
-            "agent = \"fence_ipmilan\"\nmapfile = \"/nowhere/map.toml\"\n",
-            "cannot read /nowhere/map.toml",
-        ),
-    ] {
-        let controller = site.start_called("wrong", text);
-        let log = site.path("wrong.log");
-        assert_eq!(controller.end().code(), Some(1), "{text}");
-        let said = std::fs::read_to_string(&log).expect("a log");
-        assert_eq!(said.lines().count(), 1, "{said}");
-        assert!(said.contains(words), "{text}: {said}");
-        std::fs::remove_file(log).expect("it is there");
+    let lock = format!("device-ipmi%20127.0.0.1:{}.lock", bmc.address().port());
+    for folder in [site.run_directory(), site.run_directory().join(&lock)] {
+        DirBuilder::new().mode(0o700).create(folder).expect("a folder");
     }
-    for arguments in [&["run"][..], &["fly"], &["run", "--config"], &["status", "a/b"]] {
-        let run = Agent::at(program("stonith-controller")).arguments(arguments.to_vec()).run();
-        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:?}");
-    }
+    let controller = site.start_called(INSTANCE, &ipmi(&[("node1", bmc.lines())]));
+    assert_eq!(controller.end().code(), Some(1));
+    let log = std::fs::read_to_string(site.path("test.log")).expect("a log");
+    assert!(
+        log.contains("it is not known whether another controller uses it: cannot lock"),
+        "{log}"
+    );
+    assert!(log.contains(&lock) && log.contains("Is a directory"), "{log}");
+    assert_eq!(bmc.sessions(), (0, 0));
 }

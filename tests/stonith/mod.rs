@@ -2,6 +2,7 @@
 
 mod agent;
 mod concurrency;
+mod configuration;
 mod crashes;
 mod devices;
 mod endurance;

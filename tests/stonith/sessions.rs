@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::{NEVER, behind, bmc_with_one_session, ipmi, is_command};
 use crate::support::controller::{NodeReply, Site};
-use crate::support::ipmi_sim::IpmiSim;
+use crate::support::ipmi_sim::{IpmiSim, free_port};
 use crate::support::sim::Sim;
 
 #[test]
@@ -27,6 +27,27 @@ fn after_a_restart_of_the_bmc_the_next_fence_logs_in_anew() {
     assert_eq!((bmc.sessions(), bmc.refusals()), ((2, 0), 0));
     assert_eq!(controller.fence("on", &["node1"]), [NodeReply::success("node1", "on")]);
     assert_eq!(bmc.sessions(), (2, 0));
+}
+
+/// An address that has moved: success would be said of the machine that it led to before.
+#[test]
+fn another_bmc_at_the_address_is_not_fenced_before_a_reload() {
+    let address = format!("127.0.0.1:{}", free_port());
+    let first = Sim::start_at(&address, |_| {});
+    let site = Site::new();
+    let config = "keepalive = 0.2\n".to_owned() + &ipmi(&[("node1", first.lines())]);
+    let controller = site.start(&config);
+    controller.wait_until_reachable(1);
+    drop(first);
+    let second = Sim::start_at(&address, |config| config.guid = *b"another BMC 0001");
+    let [NodeReply { result: Err(reason), .. }] = &controller.fence("off", &["node1"])[..] else {
+        panic!("a failure");
+    };
+    assert!(reason.contains("another BMC answers there now"), "{reason}");
+    assert_eq!(second.commands(), []);
+    controller.signal("HUP");
+    controller.wait_until_reachable(1);
+    assert_eq!(controller.fence("off", &["node1"]), [NodeReply::success("node1", "off")]);
 }
 
 #[test]

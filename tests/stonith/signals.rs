@@ -1,5 +1,6 @@
 //! The end of a controller in good order, and SIGHUP.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use bmc_sim::Power;
@@ -111,5 +112,36 @@ fn sighup_reads_the_targets_anew() {
     controller.wait_for(|status| status["devices"][0]["targets"] == json!(["node2"]));
     assert!(controller.log().contains("SIGHUP"), "{}", controller.log());
     assert_eq!(bmc.sessions(), (1, 0));
+    controller.stop();
+}
+
+/// What only a restart can take over is not passed over in silence.
+#[test]
+fn sighup_tells_of_a_configuration_that_takes_a_restart() {
+    let bmc = Sim::start();
+    let site = Site::new();
+    let controller = site.start(&(NEVER.to_owned() + &ipmi(&[("node1", bmc.lines())])));
+    controller.wait_until_reachable(1);
+    let started = fs::read_to_string(site.path("test.toml")).expect("its configuration");
+    let hang_up = |text: &str, words: &str| {
+        site.write("test.toml", text);
+        let heard = controller.log().len();
+        controller.signal("HUP");
+        controller.wait_for(|_| controller.log()[heard..].contains(words));
+        // It answers when it has said all that it has to say.
+        controller.status();
+    };
+    let restart = "changes of it take a restart";
+    hang_up(&started, "SIGHUP");
+    assert!(!controller.log().contains(restart), "{}", controller.log());
+    hang_up(&format!("verbose_level = 1\n{started}"), restart);
+    hang_up(&started.replace("node1", "node2"), restart);
+    let broken = "would not start again: ";
+    hang_up(&format!("hostlist\n{started}"), broken);
+    // As it was, it is nothing to tell of.
+    hang_up(&started, "SIGHUP");
+    let told = |words: &str| controller.log().matches(words).count();
+    assert_eq!((told(restart), told(broken)), (2, 1), "{}", controller.log());
+    assert_eq!(controller.fence("off", &["node1"]), [NodeReply::success("node1", "off")]);
     controller.stop();
 }

@@ -1,14 +1,49 @@
-//! What systemd is told, where it started the controller.
+//! The unit file, and what systemd is told, where it started the controller.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 use super::programs::{PLUGS, install};
 use super::{NEVER, ipmi};
+use crate::support::agent::{Agent, program};
 use crate::support::controller::{Controller, INSTANCE, PATIENCE, Site};
+use crate::support::installed::unpacked;
 use crate::support::sim::Sim;
+
+/// In its own words: it prints nothing of a unit file that is as it should be. Its library is in a package of its own.
+#[test]
+fn its_unit_file_is_as_systemd_wants_it() {
+    let unit = include_str!("../../packaging/systemd/stonith-controller@.service");
+    // It looks for the program, which no test installs.
+    let (installed, ours) = ("/usr/sbin/stonith-controller", program("stonith-controller"));
+    let good = unit.replace(installed, ours);
+    let misspelt = good.replace("Restart=on-failure", "Restart=on-failures");
+    assert!(good != unit && misspelt != good, "{unit}");
+    assert_eq!(verified(&good), "");
+    assert!(verified(&misspelt).contains("on-failures"), "it is able to complain");
+}
+
+fn verified(unit: &str) -> String {
+    let site = Site::new();
+    site.write("stonith-controller@.service", unit);
+    let systemd = unpacked("SYSTEMD");
+    let others = systemd.join("lib/systemd/system");
+    let libraries = [&systemd, &systemd.with_file_name("libsystemd-shared")]
+        .map(|package| package.join(format!("usr/lib/{}-linux-gnu/systemd", env::consts::ARCH)));
+    let list =
+        |paths: &[PathBuf]| env::join_paths(paths).expect("paths").into_string().expect("text");
+    let instance = site.path("stonith-controller@rack1.service");
+    let run = Agent::at(systemd.join("usr/bin/systemd-analyze"))
+        .arguments(["verify", "--man=no", instance.to_str().expect("text")])
+        .environment("LD_LIBRARY_PATH", &list(&libraries))
+        .environment("SYSTEMD_UNIT_PATH", &list(&[site.path(""), others]))
+        .run();
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{run:?}");
+    run.stderr
+}
 
 /// The socket of a service manager.
 struct Manager {

@@ -1,6 +1,7 @@
 //! Targets that change while the controller runs: a file that is written anew, and machines that a device lists.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::thread;
 use std::time::Duration;
 
@@ -150,6 +151,40 @@ fn a_file_that_is_broken_keeps_the_targets_of_before() {
     site.write("map.toml", &good);
     assert_targets(&controller, &["node1"], 1);
     assert_eq!((bmc.sessions(), bmc.refusals()), ((1, 0), 0), "nothing of that touched the device");
+}
+
+/// What has failed for a moment is tried again, although the file is the same.
+#[test]
+fn a_program_that_did_not_answer_for_a_moment_is_asked_again() {
+    let bmc = bmc_with_one_session();
+    let site = Site::new();
+    let (folder, plugs) = (site.path("agents"), site.write("plugs", "node2 on\n"));
+    let sick = site.write("sick", "");
+    let test = format!("#!/bin/sh\n[ ! -e {} ] || exit 1", sick.display());
+    install(&folder, "fence_plugs", &PLUGS.replacen("#!/bin/sh", &test, 1));
+    let lines = ["agent=fence_plugs", "ip=pdu", &format!("plugs={}", plugs.display())];
+    let one = map(&[("node1", &bmc)]);
+    let two = site.write("two.toml", &(one.clone() + &table("targets.node2", lines)));
+    let path = site.path("map.toml");
+    symlink(site.write("one.toml", &one), &path).expect("a link");
+    let controller = site.start(&format!(
+        "{NEVER}agent = \"fence_ipmilan\"\nagent_directories = [{folder:?}]\nmapfile = {path:?}\n"
+    ));
+    controller.wait_until_reachable(1);
+    // A file that has just been written would be read once more anyway.
+    let written = fs::metadata(&two).and_then(|file| file.modified()).expect("it is there");
+    wait_until(|| written.elapsed().is_ok_and(|age| age > Duration::from_millis(200)));
+    symlink(two, site.path("new")).expect("a link");
+    fs::rename(site.path("new"), path).expect("renamed");
+    let trouble = targets(&controller)["trouble"].clone();
+    assert!(trouble.as_str().expect("trouble").contains("'fence_plugs' is not there"), "{trouble}");
+    assert_eq!(controller.fence("off", &["node1"]), [NodeReply::success("node1", "off")]);
+    fs::remove_file(sick).expect("it is there");
+    controller.wait_for(|status| status["generation"] == 2 && status.get("trouble").is_none());
+    assert_targets(&controller, &["node1", "node2"], 2);
+    let done = NodeReply::success("node2", "off, as the agent says");
+    assert_eq!(controller.fence("off", &["node2"]), [done]);
+    assert_eq!(bmc.sessions(), (1, 0));
 }
 
 #[test]

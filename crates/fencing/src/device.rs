@@ -19,8 +19,8 @@ pub trait Device: Send {
     /// Where the device is, for messages: `10.0.0.5:623`.
     fn address(&self) -> String;
 
-    /// A new operation begins: what was held to within one operation only, such as who has answered before and what
-    /// was asked for, is forgotten. A session or connection that is there is kept, with what it is known by.
+    /// A new operation begins: what was held to within one operation only, such as which address has answered and what
+    /// was asked for, is forgotten. A session or connection that is there is kept, and what is [`known`](Device::known).
     fn begin(&mut self) {}
 
     /// Which of the device's machines the following calls are about, by the name that the parameter `plug` takes; with
@@ -28,14 +28,13 @@ pub trait Device: Send {
     /// machine is told by the next call.
     fn select(&mut self, _plug: Option<&str>) {}
 
-    /// Whether the device was seen to have several machines.
-    fn has_several(&self) -> bool {
-        false
+    /// What the device has told of itself.
+    fn known(&self) -> Known {
+        Known::default()
     }
 
-    /// It had several machines when it was open before: should it have one only now, that one is not meant by the name of
-    /// another.
-    fn expect_several(&mut self) {}
+    /// What it told when it was open before, which it is held to.
+    fn expect(&mut self, _known: &Known) {}
 
     /// Reads the power state from the machine, now; never from memory.
     ///
@@ -80,6 +79,40 @@ pub trait Device: Send {
     /// Gives back what the device holds at the other side, such as a session. Short, and without a result:
     /// nothing depends on it.
     async fn close(&mut self);
+}
+
+/// What a device has told of itself, to which whoever answers in its place later is held.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// It has several machines. Should it have one only now, that one is not meant by the name of another.
+    pub has_several: bool,
+    /// The UUID (GUID) of its only machine, as it tells it. Who has another one is another machine, whatever its address.
+    pub uuid: Option<String>,
+}
+
+impl Known {
+    /// What is known from before, with what is known now besides.
+    pub(crate) fn learn(&mut self, now: Self) {
+        self.has_several |= now.has_several;
+        self.uuid = self.uuid.take().or(now.uuid);
+    }
+
+    /// Holds who answers now to who has answered before, which that is from now on if nobody has.
+    ///
+    /// # Errors
+    /// When it is another one.
+    pub(crate) fn meet(&mut self, uuid: Option<String>) -> Result<(), DeviceError> {
+        let Some(now) = uuid else { return Ok(()) };
+        let before = self.uuid.get_or_insert_with(|| now.clone());
+        if before.eq_ignore_ascii_case(&now) {
+            return Ok(());
+        }
+        let (now, before) = (now.escape_debug(), before.escape_debug());
+        let reason = format!(
+            "another BMC answers there now: its UUID is {now}, and was {before} (a controller takes it after a reload)"
+        );
+        Err(DeviceError::new(ErrorKind::Denied, reason))
+    }
 }
 
 /// What a machine says of its last start.

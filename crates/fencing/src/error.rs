@@ -81,6 +81,12 @@ pub enum Error {
         /// What it says that it did.
         done: PowerCommand,
     },
+    /// The caller's time was over before anything was asked of the device: it says nothing of the device.
+    #[error("{what} timed out; nothing was done")]
+    NotBegun {
+        /// What took so long.
+        what: String,
+    },
     /// One of several devices that have to be off together did not stay off.
     #[error(
         "{place}: power was seen OFF, and was ON again before the last device of the level was off"

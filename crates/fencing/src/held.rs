@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::fence::{check_action, check_plug, in_time, success_of};
 use crate::operation::{self, Procedure};
 use crate::procedure::{self, Done, FenceError, Settings};
 use crate::{
-    Action, AgentConfig, ConfigError, Device, Error, Plug, Port, PowerCommand, PowerState,
+    Action, AgentConfig, ConfigError, Device, Error, Known, Plug, Port, PowerCommand, PowerState,
     Provider, Success,
 };
 
@@ -28,7 +28,8 @@ const CLOSED_BEFORE_ANOTHER: Duration = Duration::from_millis(500);
 /// by the next one after anything went wrong.
 ///
 /// Each call is an operation of its own, carried out as by [`Fence`](crate::Fence) and held to the same promises:
-/// nothing that an earlier call has seen counts in a later one. A device that was good before and is refused before
+/// nothing that an earlier call has seen counts in a later one, but for who has answered: another machine at the same
+/// address is refused until [`Held::accept_another`]. A device that was good before and is refused before
 /// anything was switched is opened anew within the call, the password script asked again: whatever has become stale, a
 /// held device is no worse than a new one.
 ///
@@ -49,8 +50,8 @@ pub struct Held {
     config: AgentConfig,
     keeps_session: bool,
     open: Option<Open>,
-    /// Whether the device was ever seen to have several machines.
-    has_several: bool,
+    /// What the device has told of itself.
+    known: Known,
     /// How far the last call came. Where its future was dropped, that is not its end.
     stage: Stage,
     /// Since when nobody knows what becomes of a command.
@@ -87,7 +88,7 @@ impl Held {
             config,
             keeps_session,
             open: None,
-            has_several: false,
+            known: Known::default(),
             stage: Stage::Ended,
             unsettled: None,
             closing,
@@ -193,6 +194,13 @@ impl Held {
         let _ = timeout(operation::CLOSING, self.closing.wait()).await;
     }
 
+    /// Takes whoever answers next for the device. Until then, one with another UUID than has answered before is refused:
+    /// an address that has moved to another BMC would fence another machine, and success would be said of this one.
+    pub fn accept_another(&mut self) {
+        self.give_up();
+        self.known.uuid = None;
+    }
+
     /// Checks what is asked for.
     fn call(&self, plug: Option<&str>, action: Action, deadline: Instant) -> Result<Call, Error> {
         let agent = self.config.agent();
@@ -232,9 +240,7 @@ impl Held {
         let result = timeout_at(call.deadline, under_way.0.attempts(&call, act)).await;
         drop(under_way);
         let stage = std::mem::replace(&mut self.stage, Stage::Ended);
-        let result = result.unwrap_or_else(|_| {
-            Err(operation::timed_out(self.open.as_ref().map(|open| &*open.device)))
-        });
+        let result = result.unwrap_or_else(|_| Err(self.timed_out(&call, stage)));
         if stage == Stage::Commanding && !result.as_ref().is_err_and(may_be_under_way) {
             self.unsettled = None;
         }
@@ -242,9 +248,21 @@ impl Held {
             Some(open) if result.as_ref().err().is_none_or(is_about_plug) => {
                 open.has_answered = true;
             }
+            _ if matches!(result, Err(Error::NotBegun { .. })) => {}
             _ => self.give_up(),
         }
         result
+    }
+
+    /// What the end of the caller's time means, when a call had come so far.
+    fn timed_out(&self, call: &Call, stage: Stage) -> Error {
+        let device = self.open.as_ref().map(|open| &*open.device);
+        match device.filter(|_| is_command(call.action) && stage == Stage::Reading) {
+            Some(device) => {
+                Error::NotBegun { what: format!("{}: the wait before a command", device.address()) }
+            }
+            None => operation::timed_out(device),
+        }
     }
 
     /// After a call that was dropped: a device is kept if it was only being read, and goes on with a login that had been
@@ -264,7 +282,7 @@ impl Held {
         let was_good = self.open.as_ref().is_some_and(|open| open.has_answered);
         let settings = operation::settings(&call.config, call.deadline)?;
         self.device().await?;
-        sleep(call.delay).await;
+        operation::pause(call.delay).await;
         if is_command(call.action) {
             if let Some(since) = self.unsettled {
                 sleep_until(since + SETTLES).await;
@@ -305,9 +323,7 @@ impl Held {
                         .ok_or_else(|| Error::Provider("the device cannot be held any more".into()))
                 };
                 let mut device = operation::opened(self.config.clone(), open).await?;
-                if self.has_several {
-                    device.expect_several();
-                }
+                device.expect(&self.known);
                 Open { device, has_answered: false }
             }
         };
@@ -317,7 +333,7 @@ impl Held {
     /// Closes the device behind the caller's back.
     fn give_up(&mut self) {
         if let Some(open) = self.open.take() {
-            self.has_several |= open.device.has_several();
+            self.known.learn(open.device.known());
             self.closing.spawn(operation::close(open.device));
         }
     }

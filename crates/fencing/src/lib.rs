@@ -137,7 +137,7 @@ mod work;
 pub use action::{Action, Power, PowerCommand, PowerState};
 pub use agent::{Agent, AgentAction, Plug, Unfencing};
 pub use config::{AgentConfig, ConfigError};
-pub use device::{Device, DeviceError, ErrorKind, RestartMark};
+pub use device::{Device, DeviceError, ErrorKind, Known, RestartMark};
 pub use error::Error;
 pub use fence::Fence;
 pub use held::Held;

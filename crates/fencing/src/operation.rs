@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::procedure::{FenceError, Settings};
 use crate::{AgentConfig, Device, Error, PowerCommand, password_script};
@@ -34,6 +34,13 @@ pub(crate) fn delay(config: &AgentConfig, command: PowerCommand) -> Duration {
     delay.unwrap_or_default()
 }
 
+/// Waits so long. The timer would take a millisecond to find out that there is nothing to be waited for.
+pub(crate) async fn pause(time: Duration) {
+    if !time.is_zero() {
+        sleep(time).await;
+    }
+}
+
 /// The device that `open` makes of the configuration, once the password is known.
 pub(crate) async fn opened(
     mut config: AgentConfig,
@@ -53,7 +60,7 @@ pub(crate) fn timed_out(device: Option<&(dyn Device + 'static)>) -> Error {
         Some(device) => {
             Error::TimedOut { who: device.address(), what: "the power state is not known" }
         }
-        None => Error::TimedOut { who: "the password script".to_owned(), what: "nothing was done" },
+        None => Error::NotBegun { what: "the password script".to_owned() },
     }
 }
 

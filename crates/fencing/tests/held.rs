@@ -137,7 +137,7 @@ async fn a_bmc_that_has_forgotten_the_session_is_logged_in_to_again_within_the_c
 }
 
 #[tokio::test]
-async fn another_bmc_may_answer_the_next_operation_and_not_this_one() {
+async fn another_bmc_is_refused_until_it_is_accepted() {
     let (fence, bmc) = (native().await, bmc().await);
     let mut held = fence.hold(&ipmi(&fence, &bmc)).unwrap();
     held.monitor(within(WITHIN)).await.unwrap();
@@ -148,8 +148,17 @@ async fn another_bmc_may_answer_the_next_operation_and_not_this_one() {
         ..Config::new(vec![administrator()])
     };
     let bmc = restarted(bmc, slow).await;
+    for _ in 0..2 {
+        let error = off(&mut held, None).await.unwrap_err().to_string();
+        let (now, before) = ("02".repeat(16), "73696d756c6174656420424d43203031");
+        let told = format!("another BMC answers there now: its UUID is {now}, and was {before}");
+        assert!(error.contains(&told), "{error}");
+    }
+    assert!(
+        !events_after(&bmc, 0).iter().any(|kind| matches!(kind, EventKind::ChassisControl { .. }))
+    );
+    held.accept_another();
     held.monitor(within(LONG)).await.unwrap();
-    assert_eq!(sessions(&bmc), 2, "in the first one it is found out, the second one is kept");
 
     let meanwhile = async {
         until(&bmc, |kind| matches!(kind, EventKind::ChassisControl { .. })).await;
@@ -161,6 +170,8 @@ async fn another_bmc_may_answer_the_next_operation_and_not_this_one() {
     assert!(error.contains("the power state is not known after the power off command"), "{error}");
     assert!(error.contains("another BMC answers there now"), "{error}");
     assert_eq!(bmc.power(), Power::On);
+    held.status(None, within(WITHIN)).await.unwrap_err();
+    held.accept_another();
     assert_eq!(held.status(None, within(WITHIN)).await.unwrap(), PowerState::On);
 }
 
@@ -278,13 +289,13 @@ async fn a_second_login_that_was_dropped_half_way_is_begun_anew() {
     let (fence, bmc) = (native().await, bmc().await);
     let mut held = fence.hold(&ipmi(&fence, &bmc)).unwrap();
     held.monitor(within(WITHIN)).await.unwrap();
-    let bmc = restarted(bmc, Config { guid: [2; 16], ..Config::new(vec![administrator()]) }).await;
+    let bmc = restarted(bmc, Config::new(vec![administrator()])).await;
     tokio::select! {
         answer = held.monitor(within(LONG)) => panic!("{answer:?}"),
         () = until(&bmc, |kind| matches!(kind, EventKind::Command { .. })) => {}
     }
     held.status(None, within(WITHIN)).await.unwrap();
-    assert_eq!(sessions(&bmc), 1, "whichever BMC it is, this operation has met no other");
+    assert_eq!(sessions(&bmc), 1);
 }
 
 #[tokio::test]
@@ -437,6 +448,26 @@ async fn a_machine_that_was_replaced_is_fenced_as_the_new_one() {
     off(&mut held, Some("Node1")).await.unwrap();
     assert_eq!((bmc.power("Node0"), bmc.power("Node1")), (Some(Power::On), Some(Power::Off)));
     assert_eq!(count_of(&bmc, "GET /redfish/v1/Systems"), 1, "it was looked for anew");
+}
+
+/// The only machine of a service has no name to be told by.
+#[tokio::test]
+async fn another_machine_alone_at_the_address_is_refused_until_it_is_accepted() {
+    let fence = native().await;
+    let bmc = redfish_server(service(vec![RedfishSystem::new("Node0")])).await;
+    let mut held = fence.hold(&insecurely(&fence, &bmc)).unwrap();
+    held.status(None, within(WITHIN)).await.unwrap();
+    let mut other = RedfishSystem::new("Node0");
+    other.uuid = "30303030-0000-8000-8000-00000000abcd".to_owned();
+    let bmc = redfish_restarted(bmc, service(vec![other])).await;
+    for _ in 0..2 {
+        let error = off(&mut held, None).await.unwrap_err().to_string();
+        assert!(error.contains("another BMC answers there now: its UUID is 3030"), "{error}");
+        assert_eq!(bmc.power("Node0"), Some(Power::On));
+    }
+    held.accept_another();
+    off(&mut held, None).await.unwrap();
+    assert_eq!(bmc.power("Node0"), Some(Power::Off));
 }
 
 /// Neither in the session in which there were two, nor after the service was away for a while.

@@ -16,6 +16,8 @@ const NATIVE: &str = fencing::agents::NATIVE;
 const PROGRAMS: &str = "redhat";
 /// How long the programs may take to say what they are.
 const LOADING: Duration = Duration::from_secs(15);
+/// So long a BMC is asked in vain before a login is given up, where nobody says otherwise.
+const ENOUGH: Duration = Duration::from_secs(5);
 
 /// Loads the agents that a configuration and its file of targets name. Those of this project count more than programs of
 /// the same name.
@@ -79,7 +81,8 @@ pub(crate) enum Verdict {
     OutOfReach,
     /// It is there, and does not let us in: to ask often may lock the user out.
     Denied,
-    /// Nothing. A program that fails does not tell whether its device or one machine of it was to blame.
+    /// Nothing. A program that fails does not tell whether its device or one machine of it was to blame, and nothing was asked
+    /// of it by what was not begun.
     Unknown,
 }
 
@@ -98,6 +101,15 @@ impl Verdict {
     pub(crate) fn of_question(error: &Error) -> Self {
         match Self::of(error) {
             Self::Unknown => Self::OutOfReach,
+            verdict => verdict,
+        }
+    }
+
+    /// The same, where one machine was asked for and the answer had so much time. Who gives less than a login may take does not
+    /// find out that the device is dead.
+    pub(crate) fn of_reading(error: &Error, time: Duration) -> Self {
+        match Self::of(error) {
+            Self::OutOfReach if time < ENOUGH => Self::Unknown,
             verdict => verdict,
         }
     }
@@ -162,5 +174,15 @@ mod tests {
         let error = Error::Provider("the agent failed (exit status: 1)".into());
         assert_eq!(Verdict::of(&error), Verdict::Unknown);
         assert_eq!(Verdict::of_question(&error), Verdict::OutOfReach);
+    }
+
+    #[test]
+    fn what_was_not_begun_or_had_no_time_says_nothing_of_the_device() {
+        let error = Error::NotBegun { what: "the wait".to_owned() };
+        assert_eq!(Verdict::of(&error), Verdict::Unknown);
+        let error = Error::TimedOut { who: "bmc".to_owned(), what: "nothing is known" };
+        assert_eq!(Verdict::of(&error), Verdict::OutOfReach);
+        assert_eq!(Verdict::of_reading(&error, ENOUGH), Verdict::OutOfReach);
+        assert_eq!(Verdict::of_reading(&error, ENOUGH / 2), Verdict::Unknown);
     }
 }

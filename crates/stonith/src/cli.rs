@@ -1,20 +1,23 @@
 //! The command line of the controller.
 
+use std::fs;
 use std::io::{self, Read as _, Write as _};
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use log::LevelFilter;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::client::{Client, ClientError};
 use crate::config::{Config, without_value};
-use crate::daemon::{self, Begun, Cause};
+use crate::daemon::{self, Begun, Cause, Source};
 use crate::instance::{InstanceName, RUN_DIRECTORY, RunDirectory};
+use crate::plan::Plan;
 use crate::protocol::{ReachStatus, Reply, Request, Status};
 use crate::text::escaped;
 
@@ -33,15 +36,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs a controller in the foreground, until SIGTERM. SIGHUP makes it read its targets anew.
-    Run {
-        /// Its configuration, in TOML; '-' is JSON on standard input, as the OCF agent hands it over.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-        /// The controller's name; by default that of the file, without its extension.
-        #[arg(long, value_name = "NAME")]
-        instance: Option<InstanceName>,
-    },
+    /// Runs a controller in the foreground, until SIGTERM. SIGHUP makes it read its targets anew. The FILE '-' is JSON on
+    /// standard input, as the OCF agent hands it over.
+    Run(Told),
+    /// Checks a configuration: prints each node with its device and plug, or what is wrong. Asks no device; a controller
+    /// may run or not.
+    Check(Told),
     /// Tells how a controller is, and each of its devices. The exit code is 1 if one of them cannot be used, or the targets
     /// cannot be read.
     Status {
@@ -59,6 +59,17 @@ enum Command {
     },
 }
 
+/// What a controller is told.
+#[derive(Debug, Args)]
+struct Told {
+    /// Its configuration, in TOML.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The controller's name; by default that of the file, without its extension.
+    #[arg(long, value_name = "NAME")]
+    instance: Option<InstanceName>,
+}
+
 /// Does what the command line says.
 pub(crate) fn main(arguments: Vec<std::ffi::OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
@@ -70,8 +81,9 @@ pub(crate) fn main(arguments: Vec<std::ffi::OsString>) -> ExitCode {
         }
     };
     let result = match arguments.command {
-        Command::Run { config, .. } if config.as_os_str() == "-" => return run_handed_over(),
-        Command::Run { config, instance } => run_from_file(config, instance),
+        Command::Run(told) if told.config.as_os_str() == "-" => return run_handed_over(),
+        Command::Run(told) => run_from_file(told),
+        Command::Check(told) => check(&told),
         Command::Status { instance, probe, json, run_directory } => {
             status(&RunDirectory::new(run_directory), &instance, probe, json)
         }
@@ -85,17 +97,12 @@ pub(crate) fn main(arguments: Vec<std::ffi::OsString>) -> ExitCode {
     }
 }
 
-fn run_from_file(path: PathBuf, instance: Option<InstanceName>) -> Result<ExitCode, String> {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let instance = match instance {
-        Some(instance) => instance,
-        None => {
-            stem.parse().map_err(|error| format!("{}: {error}; give --instance", path.display()))?
-        }
-    };
-    let config = Config::read(&path, &instance).map_err(|error| error.to_string())?;
+fn run_from_file(told: Told) -> Result<ExitCode, String> {
+    let config = told.read()?;
     start_logs(&config, true);
-    match daemon::run(config, || {}) {
+    let instance = config.instance.clone();
+    let source = Source::new(told.config, &config);
+    match daemon::run(config, Some(source), || {}) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
             log::error!("controller {instance}: {error}");
@@ -104,8 +111,29 @@ fn run_from_file(path: PathBuf, instance: Option<InstanceName>) -> Result<ExitCo
     }
 }
 
+impl Told {
+    fn read(&self) -> Result<Config, String> {
+        let path = &self.config;
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let instance = self.instance.clone().map_or_else(|| stem.parse(), Ok);
+        let instance =
+            instance.map_err(|error| format!("{}: {error}; give --instance", path.display()))?;
+        Config::read(path, &instance).map_err(|error| error.to_string())
+    }
+}
+
+/// All that a controller would refuse to begin with, but for what depends on other processes.
+fn check(told: &Told) -> Result<ExitCode, String> {
+    let config = told.read()?;
+    let read = runtime()?.block_on(Plan::read(&config));
+    let (plan, _) = read.map_err(|error| escaped(&error.to_string()))?;
+    print(&plan.to_string())?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// As a child of the OCF agent, which wants to hear whether it begins, and then goes away.
 fn run_handed_over() -> ExitCode {
+    close_inherited();
     let config = match handed_over() {
         Ok(config) => config,
         Err(reason) => return tell(&Begun::No { cause: Cause::Configuration, reason }),
@@ -114,13 +142,24 @@ fn run_handed_over() -> ExitCode {
     let _ = rustix::process::setsid();
     let _ = std::env::set_current_dir("/");
     start_logs(&config, false);
-    match daemon::run(config, || _ = tell(&Begun::Yes)) {
+    match daemon::run(config, None, || _ = tell(&Begun::Yes)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error}");
             tell(&Begun::No { cause: error.cause(), reason: error.to_string() })
         }
     }
+}
+
+/// What the agent's caller has open is not for a daemon: locks of scripts would be held by it for ever, and whoever waits for
+/// the end of a pipe would wait for the end of the daemon.
+fn close_inherited() {
+    let Ok(open) = fs::read_dir("/proc/self/fd") else { return };
+    let numbers = open.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    // All of them before the first is closed: one is that of the folder, which is closed behind it.
+    let inherited: Vec<RawFd> = numbers.filter(|number| *number > 2).collect();
+    // Nothing in this process is open yet but what it was born with.
+    inherited.into_iter().for_each(|number| _ = nix::unistd::close(number));
 }
 
 fn handed_over() -> Result<Config, String> {
@@ -156,20 +195,26 @@ fn status(
     probe: bool,
     json: bool,
 ) -> Result<ExitCode, String> {
-    let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| error.to_string())?;
-    let status = runtime.block_on(ask(run_directory, instance, probe));
+    let status = runtime()?.block_on(ask(run_directory, instance, probe));
     let status = status.map_err(|error| error.to_string())?;
     let text = if json {
         serde_json::to_string(&status).unwrap_or_default() + "\n"
     } else {
         shown(&status)
     };
-    let printed = io::stdout().write_all(text.as_bytes());
-    printed.map_err(|error| format!("cannot write to standard output: {error}"))?;
+    print(&text)?;
     let is_reachable = |reach: &ReachStatus| matches!(reach, ReachStatus::Reachable { .. });
     let all = status.devices.iter().all(|device| is_reachable(&device.reach));
     Ok(if all && status.trouble.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn runtime() -> Result<Runtime, String> {
+    Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())
+}
+
+fn print(text: &str) -> Result<(), String> {
+    let printed = io::stdout().write_all(text.as_bytes());
+    printed.map_err(|error| format!("cannot write to standard output: {error}"))
 }
 
 async fn ask(

@@ -31,7 +31,11 @@ pub struct Client {
 #[non_exhaustive]
 pub enum ClientError {
     /// It is not there.
-    #[error("the controller {instance} is not running ({}: {reason})", .socket.display())]
+    #[error(
+        "the controller {instance} is not running ({}: {reason}); {}",
+        .socket.display(),
+        next_step(.instance.as_str())
+    )]
     NotRunning {
         /// Its name.
         instance: InstanceName,
@@ -82,6 +86,14 @@ pub enum ClientError {
         /// Why.
         reason: String,
     },
+}
+
+/// What to do where there is no controller of this name.
+pub(crate) fn next_step(instance: &str) -> String {
+    format!(
+        "start it (systemctl start stonith-controller@{instance}, or its resource of the cluster); why it ended: journalctl \
+         -u stonith-controller@{instance}"
+    )
 }
 
 impl Client {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -14,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::digest;
 use crate::instance::{InstanceName, RunDirectory};
 
 /// How often a device is asked where nobody says otherwise: well below the minute after which a BMC forgets a session
@@ -26,6 +26,8 @@ const SHORTEST_KEEP_ALIVE: Duration = Duration::from_millis(10);
 const LONGEST_KEEP_ALIVE: Duration = Duration::from_secs(3600);
 /// No file of targets is larger.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+/// How a mark is made, before the mark itself: where this is another one, marks say nothing of each other.
+const MARK: &str = "1-";
 /// Where the programs of other projects are.
 pub(crate) const AGENT_DIRECTORY: &str = "/usr/sbin";
 
@@ -67,13 +69,24 @@ pub struct Config {
     pub verbose_level: u8,
 }
 
+/// The keys of a [`Config`] that are no tables.
+pub(crate) const KEYS: &[&str] = &[
+    "agent",
+    "hostlist",
+    "mapfile",
+    "keepalive",
+    "run_directory",
+    "agent_directories",
+    "verbose_level",
+];
+
 /// Parameters of fence agents by name. They do not print: a secret may be among them.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Parameters(pub BTreeMap<String, ParameterText>);
 
 /// The value of a parameter, as text. It does not print, and is wiped when it is dropped.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Zeroize, ZeroizeOnDrop)]
 #[serde(transparent)]
 pub struct ParameterText(String);
 
@@ -122,13 +135,17 @@ pub enum ConfigFileError {
 
 impl Config {
     /// A mark of the whole configuration, by which another one can be told. What can be computed can be guessed at, so it
-    /// is told only over the socket, whose owner knows the secrets anyway.
+    /// is told only over the socket, whose owner knows the secrets anyway. It is the same in the next release, so that a daemon
+    /// that goes on through an upgrade is known still.
     #[must_use]
     pub fn mark(&self) -> String {
-        let mut hasher = DefaultHasher::new();
-        let text = Zeroizing::new(serde_json::to_vec(self).unwrap_or_default());
-        text.hash(&mut hasher);
-        format!("{:016x}", hasher.finish())
+        format!("{MARK}{}", digest::of_json(self))
+    }
+
+    /// Whether a mark is known to be that of another configuration. Of one that another release has made in another way that
+    /// is not known.
+    pub(crate) fn is_mark_of_another(mark: &str, own: &str) -> bool {
+        mark.starts_with(MARK) && mark != own
     }
 
     /// Reads a configuration file, for this instance.
@@ -164,10 +181,23 @@ fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigFileEr
 
 fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> ConfigFileError {
     let before = |end: usize| text.get(..end).map(|before| before.matches('\n').count() + 1);
+    let message = without_value(error.message()).escape_debug().to_string();
+    let hint = right_place(&message);
     ConfigFileError::Malformed {
         path: path.to_owned(),
         line: error.span().and_then(|span| before(span.start)),
-        reason: without_value(error.message()).escape_debug().to_string(),
+        reason: message + hint,
+    }
+}
+
+/// What is not where it is looked for may be in another part of the file.
+fn right_place(message: &str) -> &'static str {
+    if message.starts_with("unknown field") {
+        "; parameters of the fence agent stand below [parameters]"
+    } else if message.starts_with("missing field") {
+        "; it stands before the first [table]"
+    } else {
+        ""
     }
 }
 
@@ -369,6 +399,15 @@ mod tests {
     }
 
     #[test]
+    fn the_keys_are_all_that_a_file_has_but_tables_and_the_name() {
+        let error = read("agent = \"a\"\nnonsense = 1\n").unwrap_err();
+        let (_, expected) = error.split_once("expected one of ").unwrap();
+        let mut expected: Vec<_> = expected.split('`').skip(1).step_by(2).collect();
+        expected.retain(|key| !["instance", "parameters", "targets"].contains(key));
+        assert_eq!(expected, KEYS);
+    }
+
+    #[test]
     fn a_file_that_others_may_read_or_write_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = written(folder.path(), "[targets.node1]\nip = \"10.0.0.1\"\n");
@@ -395,5 +434,19 @@ mod tests {
         let received: Config = serde_json::from_slice(&sent).unwrap();
         assert_eq!(received.mark(), config.mark());
         assert_ne!(read(&text.replace("10.0.0.1", "10.0.0.2")).unwrap().mark(), config.mark());
+    }
+
+    /// A daemon of this release and an agent of the next one must agree. Whatever changes this mark has to change `MARK`.
+    #[test]
+    fn a_mark_is_the_same_in_every_release() {
+        let text = "agent = \"fence_ipmilan\"\nkeepalive = 0.5\n\
+                    [parameters]\npassword = \"secret\"\nlanplus = true\n\
+                    [targets.node1]\nip = \"10.0.0.1\"\n";
+        let mark = read(text).unwrap().mark();
+        assert_eq!(mark, "1-100858f7a8c4d69967b84cf53dcfdae622bccef9bbaeaf1b0bcaf88edfd248f3");
+        let other = read(&text.replace("secret", "Secret")).unwrap().mark();
+        assert!(Config::is_mark_of_another(&other, &mark));
+        assert!(!Config::is_mark_of_another(&mark, &mark));
+        assert!(!Config::is_mark_of_another("0123456789abcdef", &mark), "made in another way");
     }
 }

@@ -11,7 +11,7 @@ use fencing::{
 };
 use tokio::time::Instant;
 
-use crate::client::{Client, ClientError};
+use crate::client::{Client, ClientError, next_step};
 use crate::instance::{InstanceName, RUN_DIRECTORY, RunDirectory};
 use crate::protocol::{NodeReply, Outcome, ReachStatus, Reply, Request, Targets};
 use crate::text::escaped;
@@ -119,6 +119,7 @@ impl Provider for Controllers {
             nodes: vec![node.clone()],
             command: command.into(),
             within_ms,
+            configuration: None,
         };
         let mut asking = Asking::begin(config, request, deadline).await?;
         match asking.answer().await? {
@@ -185,7 +186,11 @@ impl Provider for Controllers {
 enum ControllerError {
     #[error(transparent)]
     Client(#[from] ClientError),
-    #[error("no controller is running: none was ever in {}", .0.path().display())]
+    #[error(
+        "no controller is running: none was in {} since this machine was started; {}",
+        .0.path().display(),
+        next_step("NAME")
+    )]
     None(RunDirectory),
     #[error("several controllers are there, and controller does not say which: give controller=NAME, one of {}", .0.join(", "))]
     Several(Vec<String>),

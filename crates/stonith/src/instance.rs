@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest;
+
 /// Where controllers keep their sockets and locks, where nobody says otherwise. It is empty after a start of the machine.
 pub const RUN_DIRECTORY: &str = "/run/stonith-controller";
 
@@ -13,6 +15,10 @@ pub const RUN_DIRECTORY: &str = "/run/stonith-controller";
 const MARK: &str = ".known";
 /// How the names of the locks of devices begin.
 const DEVICE: &str = "device-";
+/// What those of locks end with.
+const LOCK: &str = ".lock";
+/// No file system has longer names.
+const LONGEST_FILE_NAME: usize = 255;
 
 /// The name of a controller: one resource instance of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -97,7 +103,7 @@ impl RunDirectory {
 
     /// The file that a controller keeps locked as long as it lives.
     pub(crate) fn instance_lock(&self, instance: &InstanceName) -> PathBuf {
-        self.0.join(format!("{instance}.lock"))
+        self.0.join(format!("{instance}{LOCK}"))
     }
 
     /// The file that a controller keeps locked as long as it uses a device.
@@ -108,7 +114,14 @@ impl RunDirectory {
             byte if is_plain(byte) => char::from(byte).to_string(),
             byte => format!("%{byte:02x}"),
         });
-        self.0.join(format!("{DEVICE}{}.lock", name.collect::<String>()))
+        let mut name: String = name.collect();
+        if name.len() > LONGEST_FILE_NAME - DEVICE.len() - LOCK.len() {
+            let hash = digest::of(device.as_bytes());
+            // '~' is in no name that is short enough.
+            name.truncate(LONGEST_FILE_NAME - DEVICE.len() - LOCK.len() - 1 - hash.len());
+            name = format!("{name}~{hash}");
+        }
+        self.0.join(format!("{DEVICE}{name}{LOCK}"))
     }
 
     /// The file that tells that a controller of this name has listened here. It stays when that ends: who means "the only
@@ -166,5 +179,23 @@ mod tests {
         let lock = run.device_lock("ipmi ../../etc/passwd");
         assert_eq!(lock, Path::new("/run/x/device-ipmi%20..%2f..%2fetc%2fpasswd.lock"));
         assert_ne!(run.device_lock("ipmi ä:623"), run.device_lock("ipmi ö:623"));
+    }
+
+    #[test]
+    fn a_device_with_a_long_name_has_a_lock_of_its_own_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDirectory::new(folder.path());
+        let mut locks = std::collections::BTreeSet::new();
+        for length in [242, 243, 244, 245, 300, 5000] {
+            for last in ["a", "b", "ä", "~"] {
+                let device = "x".repeat(length - last.len()) + last;
+                let lock = run.device_lock(&device);
+                crate::lock::Lock::take(&lock).unwrap();
+                assert!(locks.insert(lock), "{length} {last}");
+            }
+        }
+        let short = run.device_lock(&"x".repeat(243));
+        assert_eq!(short.file_name().unwrap().len(), LONGEST_FILE_NAME);
+        assert!(!short.to_str().unwrap().contains('~'));
     }
 }

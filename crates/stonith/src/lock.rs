@@ -5,9 +5,9 @@
 //! file with a process id can be stale. The files stay: a name that is unlinked could be locked twice.
 
 use std::fs::{File, OpenOptions};
-use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::io::Errno;
@@ -25,11 +25,16 @@ pub(crate) struct Lock {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LockError {
     /// Another process has it.
-    #[error("process {} has locked {}", .holder.as_raw_nonzero(), .path.display())]
-    Taken { path: PathBuf, holder: Pid },
+    #[error("{holder} has locked {}", .path.display())]
+    Taken { path: PathBuf, holder: Holder },
     #[error("cannot lock {}: {reason}", .path.display())]
     Io { path: PathBuf, reason: io::Error },
 }
+
+/// The process that holds a lock. One that is in a PID namespace which cannot be seen from here, such as another
+/// container, has no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Holder(pub(crate) Option<Pid>);
 
 impl Lock {
     /// Takes a lock, if nobody has it.
@@ -53,8 +58,8 @@ impl Lock {
     const ATTEMPTS: u32 = 10;
 }
 
-/// The process that holds the lock, if any does.
-pub(crate) fn holder(path: &Path) -> io::Result<Option<Pid>> {
+/// Who holds the lock, if anybody does.
+pub(crate) fn holder(path: &Path) -> io::Result<Option<Holder>> {
     match open(OpenOptions::new().write(true), path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         file => holder_of(&file?),
@@ -67,9 +72,18 @@ fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     options.mode(0o600).custom_flags(no_follow).open(path)
 }
 
-fn holder_of(file: &File) -> io::Result<Option<Pid>> {
+fn holder_of(file: &File) -> io::Result<Option<Holder>> {
     let found = fcntl_getlk(file, &Flock::from(FlockType::WriteLock))?;
-    Ok(found.and_then(|lock| lock.pid))
+    Ok(found.map(|lock| Holder(lock.pid)))
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(pid) => write!(f, "process {}", pid.as_raw_nonzero()),
+            None => f.write_str("a process of another container (PID namespace)"),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -104,7 +118,7 @@ mod tests {
         BufReader::new(other.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "locked\n");
         let pid = Pid::from_raw(other.id().cast_signed());
-        assert_eq!(holder(&path).unwrap(), pid);
+        assert_eq!(holder(&path).unwrap(), Some(Holder(pid)));
         let taken = Lock::take(&path).unwrap_err();
         assert!(taken.to_string().starts_with(&format!("process {} has locked", other.id())));
         other.kill().unwrap();

@@ -2,14 +2,14 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use fencing::{Action, Agent, AgentConfig, ConfigError, Error, Fence, Kind, Plug, Value};
 
-use crate::config::{Config, ConfigFileError, MapFile, ParameterText, Parameters};
-use crate::{agents, fence_controller};
+use crate::config::{Config, ConfigFileError, KEYS, MapFile, ParameterText, Parameters};
+use crate::{agents, digest, fence_controller};
 
 /// Devices, and machines behind them.
 #[derive(Debug, Default)]
@@ -47,6 +47,14 @@ pub(crate) struct PlannedTarget {
     pub(crate) plug: Option<String>,
 }
 
+/// A machine behind a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Machine {
+    pub(crate) node: String,
+    /// See [`PlannedTarget::plug`].
+    pub(crate) plug: Option<String>,
+}
+
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanError {
@@ -69,7 +77,7 @@ pub(crate) enum PlanError {
         agent: String,
     },
     /// There is no such agent.
-    #[error("the fence agent '{}' is not there{}", .name.escape_debug(), .reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    #[error("the fence agent '{}' is not there{}{}", .name.escape_debug(), .reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default(), whole_name(.name))]
     NoAgent {
         /// Its name.
         name: String,
@@ -118,7 +126,7 @@ pub(crate) enum PlanError {
     #[error("{} asks a controller: it cannot be the agent of one", fence_controller::NAME)]
     Itself,
     /// A parameter is wrong.
-    #[error("{}{source}", .node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default())]
+    #[error("{}{source}{}", .node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default(), right_place(.source))]
     Parameter {
         /// The machine, if it is one of its own.
         node: Option<String>,
@@ -128,13 +136,20 @@ pub(crate) enum PlanError {
 }
 
 impl Plan {
-    /// What the configuration says, with the file of targets that it names; touches no device. The agents must be loaded.
-    pub(crate) fn of(
-        config: &Config,
-        file: Option<&MapFile>,
-        fence: &Fence,
-    ) -> Result<Self, PlanError> {
-        let mut builder = Builder { config, fence, plan: Self::default(), users: BTreeMap::new() };
+    /// What the configuration says, with the agents that it takes; reads the file of targets that it names, and touches no
+    /// device.
+    pub(crate) async fn read(config: &Config) -> Result<(Self, Fence), PlanError> {
+        let file = config.mapfile.as_deref().map(MapFile::read).transpose()?;
+        let fence = agents::load(config, file.as_ref()).await?;
+        let plan = Self::of(config, file.as_ref(), &fence)?;
+        Ok((plan, fence))
+    }
+
+    /// What the configuration says, with the file of targets that it names. The agents must be loaded.
+    fn of(config: &Config, file: Option<&MapFile>, fence: &Fence) -> Result<Self, PlanError> {
+        let plan = Self::default();
+        let (users, machines) = (BTreeMap::new(), BTreeMap::new());
+        let mut builder = Builder { config, fence, plan, users, machines };
         let own = (!config.targets.is_empty()).then_some(&config.targets);
         match (&config.hostlist, own, file) {
             (None, None, None) => builder.add_asked()?,
@@ -150,11 +165,59 @@ impl Plan {
     }
 }
 
+/// For people: each machine, and what switches it.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (node, target) in &self.targets {
+            let device = self.devices.get(&target.device).map_or("", |device| device.name.as_str());
+            write!(f, "{node}: {}", device.escape_debug())?;
+            if let Some(plug) = &target.plug {
+                write!(f, ", plug {}", plug.escape_debug())?;
+            }
+            writeln!(f)?;
+        }
+        for device in self.devices.values().filter(|device| device.is_asked_for_targets) {
+            writeln!(f, "{} is asked for its nodes", device.name.escape_debug())?;
+        }
+        Ok(())
+    }
+}
+
+/// Of an agent that was called as people call it.
+fn whole_name(name: &str) -> String {
+    match name.starts_with("fence_") {
+        true => String::new(),
+        false => format!("; is fence_{} meant?", name.escape_debug()),
+    }
+}
+
+/// In TOML, whatever stands below `[parameters]` is a parameter.
+fn right_place(error: &Error) -> &'static str {
+    match error {
+        Error::Config(ConfigError::Unknown(name)) if KEYS.contains(&name.as_str()) => {
+            "; it is a key of the controller, and stands in its file before the first [table]"
+        }
+        _ => "",
+    }
+}
+
 /// The names of all agents that a configuration takes.
 pub(crate) fn agents_of(config: &Config, file: Option<&MapFile>) -> BTreeSet<String> {
     let of_file = file.into_iter().flat_map(|file| file.targets.values().chain([&file.parameters]));
     let named = of_file.chain(config.targets.values()).filter_map(|all| all.0.get("agent"));
     named.map(|name| name.expose().to_owned()).chain([config.agent.clone()]).collect()
+}
+
+/// The machines behind each device, in one pass: there may be thousands of both.
+pub(crate) fn by_device(
+    targets: &BTreeMap<String, PlannedTarget>,
+) -> BTreeMap<&DeviceKey, Vec<Machine>> {
+    let mut devices: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (node, PlannedTarget { device, plug }) in targets {
+        let machine = Machine { node: node.clone(), plug: plug.clone() };
+        devices.entry(device).or_default().push(machine);
+    }
+    devices
 }
 
 struct Builder<'a> {
@@ -163,12 +226,16 @@ struct Builder<'a> {
     plan: Plan,
     /// Who uses each resource first.
     users: BTreeMap<String, (DeviceKey, String)>,
+    /// Which machine has which plug of each device.
+    machines: BTreeMap<DeviceKey, BTreeMap<Option<String>, String>>,
 }
 
 impl Builder<'_> {
     /// One device, which says itself which machines it has.
     fn add_asked(&mut self) -> Result<(), PlanError> {
         let agent = self.agent(&self.config.agent)?;
+        // The list of machines may be among them.
+        check_names(&agent, &self.config.parameters).map_err(|source| wrong(None, source))?;
         if !agent.can(Action::List) {
             return Err(PlanError::CannotList { agent: agent.name.to_string() });
         }
@@ -234,26 +301,20 @@ impl Builder<'_> {
         let is_plug_missing = agent.plug == Plug::Required && plug.is_none();
         let plug = if is_plug_missing { Some(node.to_owned()) } else { plug };
         let device = self.device(config, node)?;
-        let target = PlannedTarget { device, plug };
+        let machines = self.machines.entry(device.clone()).or_default();
         // Without a plug it may be any of the machines there.
-        let is_same = |other: &PlannedTarget| {
-            other.device == target.device
-                && (other.plug == target.plug || other.plug.is_none() || target.plug.is_none())
+        let same = match &plug {
+            None => machines.values().next(),
+            plug => machines.get(plug).or_else(|| machines.get(&None)),
         };
-        if let Some((other, _)) = self.plan.targets.iter().find(|(_, other)| is_same(other)) {
-            return Err(PlanError::SameMachine {
-                one: other.clone(),
-                other: node.to_owned(),
-                device: self
-                    .plan
-                    .devices
-                    .get(&target.device)
-                    .map(|d| d.name.clone())
-                    .unwrap_or_default(),
-                plug: target.plug,
-            });
+        if let Some(one) = same {
+            let (one, other) = (one.clone(), node.to_owned());
+            let device = self.plan.devices.get(&device).map(|device| device.name.clone());
+            let device = device.unwrap_or_default();
+            return Err(PlanError::SameMachine { one, other, device, plug });
         }
-        self.plan.targets.insert(node.to_owned(), target);
+        machines.insert(plug.clone(), node.to_owned());
+        self.plan.targets.insert(node.to_owned(), PlannedTarget { device, plug });
         Ok(())
     }
 
@@ -340,7 +401,8 @@ fn wrong(node: Option<&str>, source: Error) -> PlanError {
 /// Of two names of one parameter, old and new, nobody can tell which value is meant.
 fn check_names(agent: &Agent, layer: &Parameters) -> Result<(), Error> {
     let mut seen = BTreeSet::new();
-    for parameter in layer.0.keys().filter_map(|name| agent.parameter(name)) {
+    for name in layer.0.keys().filter(|name| *name != "agent") {
+        let parameter = agent.parameter(name).ok_or_else(|| ConfigError::Unknown(name.clone()))?;
         if !seen.insert(&parameter.name) {
             let reason = "it is given by two of its names".to_owned();
             let parameter = parameter.name.clone();
@@ -423,8 +485,8 @@ impl DeviceKey {
     }
 }
 
-impl std::fmt::Debug for DeviceKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for DeviceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} with {:?}", self.agent, self.parameters)
     }
 }
@@ -470,15 +532,13 @@ fn resource_of(config: &AgentConfig, key: &DeviceKey) -> String {
     match address(config) {
         Some(address) => format!("{} {address}", agents::protocol(agent)),
         None => {
-            let mut hasher = DefaultHasher::new();
             // Of a secret not even this is told.
             let is_secret = |name: &str| {
                 let known = config.agent().parameter(name);
                 known.is_some_and(|parameter| parameter.kind == Kind::Secret)
             };
             let open = key.parameters.0.iter().filter(|(name, _)| !is_secret(name));
-            open.for_each(|parameter| parameter.hash(&mut hasher));
-            format!("{agent} {:016x}", hasher.finish())
+            format!("{agent} {}", digest::of_json(&open.collect::<Vec<_>>()))
         }
     }
 }
@@ -565,12 +625,7 @@ mod tests {
     /// `node: device` or `node: device, plug plug`, in alphabetical order.
     async fn machines(config: &str, file: Option<&str>) -> Vec<String> {
         let plan = planned(config, file).await.unwrap();
-        let machine = |(node, target): (&String, &PlannedTarget)| {
-            let device = &plan.devices[&target.device].name;
-            let plug = target.plug.as_ref().map(|plug| format!(", plug {plug}"));
-            format!("{node}: {device}{}", plug.unwrap_or_default())
-        };
-        plan.targets.iter().map(machine).collect()
+        plan.to_string().lines().map(str::to_owned).collect()
     }
 
     #[tokio::test]
@@ -657,6 +712,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn each_device_has_its_machines() {
+        let file = "[targets.a]\nip = \"10.0.0.2\"\nplug = \"1\"\n\
+                    [targets.b]\nip = \"10.0.0.1\"\n\
+                    [targets.c]\nip = \"10.0.0.2\"\nplug = \"2\"\n";
+        let config = format!("agent = \"fence_redfish\"\nmapfile = \"map\"\n[parameters]\n{USER}");
+        let plan = planned(&config, Some(file)).await.unwrap();
+        let machine = |node: &str, plug: Option<&str>| Machine {
+            node: node.to_owned(),
+            plug: plug.map(str::to_owned),
+        };
+        let machines: Vec<_> = by_device(&plan.targets).into_values().collect();
+        let of_two = vec![machine("a", Some("1")), machine("c", Some("2"))];
+        assert_eq!(machines, [vec![machine("b", None)], of_two]);
+    }
+
+    #[tokio::test]
     async fn a_device_without_machines_is_asked_for_them_if_it_can_be() {
         let config = format!("agent = \"fence_redfish\"\n[parameters]\nip = \"10.0.0.1\"\n{USER}");
         let plan = planned(&config, None).await.unwrap();
@@ -694,7 +765,9 @@ mod tests {
         let strange = "agent = \"fence_strange\"\n[targets.a]\n";
         let plan = planned(strange, None).await.unwrap();
         let resource = &plan.devices.values().next().unwrap().resource;
-        assert!(resource.starts_with("fence_strange "), "{resource}");
+        // A controller of another release must see that it is the same one.
+        let nothing = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945";
+        assert_eq!(*resource, format!("fence_strange {nothing}"));
     }
 
     #[tokio::test]

@@ -85,6 +85,9 @@ pub enum Request {
         /// How long it may take.
         #[serde(with = "milliseconds")]
         within_ms: Duration,
+        /// What [`Status::configuration`] has to be: by another one the nodes may be other machines. Refused if it is not.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        configuration: Option<String>,
     },
     /// Reads the list of targets anew. Answered by [`Reply::Targets`].
     Reload {
@@ -390,6 +393,7 @@ mod tests {
             nodes: vec!["node1".to_owned(), "node2".to_owned()],
             command: Command::Reboot,
             within_ms: Duration::from_secs(60),
+            configuration: None,
         };
         let expected = r#"{"version":1,"request":"fence","nodes":["node1","node2"],"command":"reboot","within_ms":60000}"#;
         assert_eq!(said(write(&fence)), format!("{expected}\n"));

@@ -2,6 +2,7 @@
 note
 dpkg --install target/packages/*.deb
 are_native
+brings_metadata
 fences fence_ilo4
 fences fence_redfish
 fences setpriv --reuid 65534 --regid 65534 --clear-groups fence_ipmilan
@@ -10,10 +11,12 @@ stonith-controller --version
 bmc-sim quirks | grep IPMI >/dev/null
 for name in fencectl fencectl-power; do [ -e "/usr/share/man/man8/$name.8.gz" ]; done
 (. /usr/share/bash-completion/completions/fencectl)
-# The files say that they are ours, and under which licence.
+# The files say whose they are, and under which licence.
+maintainer=$(dpkg-deb --field "$ours" Maintainer)
 for package in native-fence-agents fencectl stonith-controller bmc-sim; do
     grep -q Expat "/usr/share/doc/$package/copyright"
     gzip -cd "/usr/share/doc/$package/third-party-licences.gz" | grep '^zeroize ' >/dev/null
+    gzip -cd "/usr/share/doc/$package/changelog.gz" | grep -F -- "-- $maintainer  " >/dev/null
     dpkg --verify "$package"
 done
 

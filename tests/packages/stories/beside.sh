@@ -3,9 +3,7 @@ dpkg --install "$debian_next"
 note
 dpkg --install "$debian"
 are_python
-# At no time is there no agent.
-{ while [ -e /usr/sbin/fence_ilo4 ]; do :; done; touch /tmp/gone; } &
-watch=$!
+watch_names
 dpkg --install "$ours"
 are_native
 are_python .python
@@ -14,12 +12,15 @@ dpkg --install "$debian_next"
 are_native
 are_python .python
 dpkg --install "$next"
+dpkg --install "$next"
 are_native
-kill $watch
-[ ! -e /tmp/gone ]
 dpkg --remove native-fence-agents
 are_python
 as_noted
+dpkg --install "$ours"
+are_native
 dpkg --purge native-fence-agents
+are_python
+names_were_there
 as_noted
 is_purged

@@ -1,5 +1,6 @@
-# An administrator has followed the README: the diversions are back, and what they keep in place.
+# An administrator has followed the README: what he has put there is back when the package goes.
 dpkg --install "$debian"
+watch_names
 . /packages/readme-there
 are_native
 # What is there is not what the package brings.
@@ -13,5 +14,13 @@ dpkg --install "$next"
 are_native
 dpkg --purge native-fence-agents
 as_noted
+is_purged
+
+# He goes back while the package is there.
+dpkg --install "$ours"
 . /packages/readme-back
 are_python
+dpkg --purge native-fence-agents
+are_python
+names_were_there
+! ls /var/lib/native-fence-agents

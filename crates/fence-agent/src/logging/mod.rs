@@ -53,23 +53,16 @@ const NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 /// Another level can be set at any time, with [`log::set_max_level`]; the level `trace` goes to standard error only.
 ///
 /// Syslog is never waited for, and connected to anew when it was restarted; what it cannot take is lost. On standard
-/// error a message has its time and level before it, or, where that is systemd's journal (`JOURNAL_STREAM`), its
-/// priority. Standard error is waited for.
+/// error a message has its time and level before it. Where that is systemd's journal (`JOURNAL_STREAM`), it has its
+/// priority, and is not sent to syslog besides, which is the journal as well. Standard error is waited for.
 ///
 /// What the libraries say (whatever has a target outside the crate `own`) counts a level less: what is news to an agent,
 /// such as a power state that was read, is none to who reads it all day.
 ///
 /// Only the first call of a program counts.
 pub fn start_service(program: &str, own: &'static str, level: LevelFilter, is_on_stderr: bool) {
-    let sinks = Sinks {
-        stderr: if is_on_stderr { LevelFilter::Trace } else { LevelFilter::Off },
-        form: form(env::var_os("JOURNAL_STREAM").as_deref(), io::stderr()),
-        debug_file: None,
-        syslog: (
-            LevelFilter::Debug,
-            Syslog::new(Path::new(DEV_LOG), program, Facility::LOG_DAEMON),
-        ),
-    };
+    let form = form(env::var_os("JOURNAL_STREAM").as_deref(), io::stderr());
+    let sinks = Sinks::of_service(program, form, is_on_stderr);
     let program = program.to_owned();
     start_with(Logger { program, own: Some(own), sinks: OnceLock::from(sinks) }, level);
 }
@@ -162,6 +155,14 @@ enum Form {
 }
 
 impl Sinks {
+    fn of_service(program: &str, form: Form, is_on_stderr: bool) -> Self {
+        let stderr = if is_on_stderr { LevelFilter::Trace } else { LevelFilter::Off };
+        let is_in_journal = is_on_stderr && form == Form::Journal;
+        let level = if is_in_journal { LevelFilter::Off } else { LevelFilter::Debug };
+        let syslog = Syslog::new(Path::new(DEV_LOG), program, Facility::LOG_DAEMON);
+        Self { stderr, form, debug_file: None, syslog: (level, syslog) }
+    }
+
     fn without_file(program: &str, settings: &Settings) -> Self {
         Self {
             stderr: stderr_level(settings),
@@ -314,6 +315,14 @@ mod tests {
         }
         let expected = [3, 4, 6, 7, 7].map(|priority| format!("<{priority}>power\\n<0>off\n"));
         assert_eq!(String::from_utf8(stderr).unwrap(), expected.concat());
+    }
+
+    #[test]
+    fn a_service_is_in_the_journal_once() {
+        let syslog = |form, is_on_stderr| Sinks::of_service("test", form, is_on_stderr).syslog.0;
+        assert_eq!(syslog(Form::Journal, true), LevelFilter::Off);
+        assert_eq!(syslog(Form::Journal, false), LevelFilter::Debug);
+        assert_eq!(syslog(Form::Line, true), LevelFilter::Debug);
     }
 
     #[test]

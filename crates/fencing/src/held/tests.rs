@@ -461,6 +461,24 @@ async fn the_next_command_waits_only_after_one_that_may_be_under_way_still() {
     assert_eq!(begin.elapsed(), none, "it was still held back");
 }
 
+/// It costs no session, either.
+#[tokio::test(start_paused = true)]
+async fn what_was_held_back_until_its_deadline_was_not_begun() {
+    let mut scene = Scene::warm().await;
+    scene.commands([Turn::Hangs]);
+    drop_after(SECOND, scene.held.command(None, PowerCommand::Off, in_a_minute())).await;
+    scene.monitor().await.unwrap();
+    scene.steps().await;
+    let deadline = Instant::now() + 2 * SECOND;
+    let error = scene.held.command(None, PowerCommand::Off, deadline).await.unwrap_err();
+    assert_eq!(Instant::now(), deadline);
+    assert!(matches!(error, Error::NotBegun { .. }), "{error:?}");
+    let expected = "device 2: the wait before a command timed out; nothing was done";
+    assert_eq!(error.to_string(), expected);
+    scene.monitor().await.unwrap();
+    assert_eq!(scene.steps().await, ["2 status"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_ends_by_its_deadline() {
     let mut scene = Scene::warm().await;

@@ -93,12 +93,14 @@ impl<'a> Switch<'a> {
         deadline: Instant,
     ) -> Result<(CommandSent, Reading), FenceError> {
         let sent = self.command(device, deadline).await?;
-        let waited = Instant::now() + self.settings.power_wait.unwrap_or_default();
-        if waited > deadline {
-            // Who has not waited has to look twice.
-            self.readings_wanted = 2;
+        if let Some(time) = self.settings.power_wait.filter(|time| !time.is_zero()) {
+            let waited = Instant::now() + time;
+            if waited > deadline {
+                // Who has not waited has to look twice.
+                self.readings_wanted = 2;
+            }
+            sleep_until(waited.min(deadline)).await;
         }
-        sleep_until(waited.min(deadline)).await;
         self.poll(device, sent, deadline).await
     }
 

@@ -1,7 +1,7 @@
 //! The agents of this project, in process.
 
 use async_trait::async_trait;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::agents::{self, Definition, OpenDevice};
 use crate::operation::{self, Procedure};
@@ -66,7 +66,7 @@ impl Provider for Native {
         let delay = operation::delay(config, command);
         let done = self.act(config, deadline, move |device, settings| {
             Box::pin(async move {
-                sleep(delay).await;
+                operation::pause(delay).await;
                 procedure::command(device, command, settings).await
             })
         });

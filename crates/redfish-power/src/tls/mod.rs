@@ -4,6 +4,7 @@ mod certificate;
 mod failure;
 mod fingerprint;
 mod pinned;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod trusted;
@@ -23,6 +24,7 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls_native_certs::CertificateResult;
 
 use pinned::Pinned;
+use shared::read_once;
 use trusted::Trusted;
 use unverified::Unverified;
 use witness::Witness;
@@ -87,12 +89,7 @@ pub(crate) fn configured(
     builder: ClientBuilder,
     verification: &Verification,
 ) -> Result<ClientBuilder, TlsSetupError> {
-    match verification {
-        Verification::SystemRoots => with(builder, system_roots()?),
-        Verification::Bundle(path) => with(builder, bundle(path)?),
-        Verification::Fingerprint(fingerprint) => with(builder, Pinned::new(*fingerprint)),
-        Verification::None => with(builder, Unverified),
-    }
+    with(builder, verifier(verification)?)
 }
 
 /// The builder of an HTTP client that takes any certificate, and notes what this way would say of it. Only for connections
@@ -105,33 +102,34 @@ pub(crate) fn witnessed(
     verification: &Verification,
 ) -> Result<(ClientBuilder, Arc<Witnessed>), TlsSetupError> {
     let witnessed = Arc::new(Witnessed::default());
-    let note = witnessed.clone();
-    let builder = match verification {
-        Verification::SystemRoots => with(builder, Witness::new(system_roots()?, note)),
-        Verification::Bundle(path) => with(builder, Witness::new(bundle(path)?, note)),
-        Verification::Fingerprint(fingerprint) => {
-            with(builder, Witness::new(Pinned::new(*fingerprint), note))
-        }
-        Verification::None => with(builder, Witness::new(Unverified, note)),
-    }?;
-    Ok((builder, witnessed))
+    let witness = Witness::new(verifier(verification)?, Arc::clone(&witnessed));
+    Ok((with(builder, Arc::new(witness))?, witnessed))
+}
+
+fn verifier(verification: &Verification) -> Result<Arc<dyn ServerCertVerifier>, TlsSetupError> {
+    Ok(match verification {
+        Verification::SystemRoots => system_roots()?,
+        Verification::Bundle(path) => bundle(path)?,
+        Verification::Fingerprint(fingerprint) => Arc::new(Pinned::new(*fingerprint)),
+        Verification::None => Arc::new(Unverified),
+    })
 }
 
 fn with(
     builder: ClientBuilder,
-    verifier: impl ServerCertVerifier + 'static,
+    verifier: Arc<dyn ServerCertVerifier>,
 ) -> Result<ClientBuilder, TlsSetupError> {
     Ok(builder.tls_backend_preconfigured(config(verifier)?))
 }
 
 /// Sessions are not resumed: one connection does for most BMCs, and with one whose resumption is broken, a second
 /// connection would fail where a first one does not.
-fn config(verifier: impl ServerCertVerifier + 'static) -> Result<ClientConfig, TlsSetupError> {
+fn config(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, TlsSetupError> {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| TlsSetupError::Library(error.to_string()))?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.resumption = Resumption::disabled();
@@ -144,20 +142,32 @@ fn provider() -> Arc<CryptoProvider> {
 
 /// The one file with all of them is enough where there is one. The folders beside it have the same once more, in hundreds
 /// of files: to read those costs as much as everything else that a status does.
-fn system_roots() -> Result<Trusted, TlsSetupError> {
-    let is_elsewhere = SYSTEM_ROOTS_ELSEWHERE.iter().any(|name| env::var_os(name).is_some());
-    let file = openssl_probe::probe().cert_file.filter(|_| !is_elsewhere);
-    let from_file = file.map(|file| rustls_native_certs::load_certs_from_paths(Some(&file), None));
-    let loaded = from_file
-        .filter(|loaded| !loaded.certs.is_empty())
-        .unwrap_or_else(rustls_native_certs::load_native_certs);
-    trusted(loaded).map_err(|reason| TlsSetupError::NoSystemRoots { reason })
+fn system_roots() -> Result<Arc<Trusted>, TlsSetupError> {
+    let named: Vec<_> = SYSTEM_ROOTS_ELSEWHERE.into_iter().filter_map(env::var_os).collect();
+    let found = openssl_probe::probe();
+    if let Some(file) = found.cert_file.clone().filter(|_| named.is_empty())
+        && let Ok(trusted) = from(&file)
+    {
+        return Ok(trusted);
+    }
+    let places: Vec<_> = match named.is_empty() {
+        true => found.cert_file.into_iter().chain(found.cert_dir).collect(),
+        false => named.iter().flat_map(|paths| env::split_paths(paths)).collect(),
+    };
+    read_once(places, || trusted(rustls_native_certs::load_native_certs()))
+        .map_err(|reason| TlsSetupError::NoSystemRoots { reason })
 }
 
-fn bundle(path: &Path) -> Result<Trusted, TlsSetupError> {
-    let (file, folder) = if path.is_dir() { (None, Some(path)) } else { (Some(path), None) };
-    trusted(rustls_native_certs::load_certs_from_paths(file, folder))
-        .map_err(|reason| TlsSetupError::Bundle { path: path.to_owned(), reason })
+fn bundle(path: &Path) -> Result<Arc<Trusted>, TlsSetupError> {
+    from(path).map_err(|reason| TlsSetupError::Bundle { path: path.to_owned(), reason })
+}
+
+/// What is in a file, or in the files of a folder.
+fn from(path: &Path) -> Result<Arc<Trusted>, Option<String>> {
+    read_once(vec![path.to_owned()], || {
+        let (file, folder) = if path.is_dir() { (None, Some(path)) } else { (Some(path), None) };
+        trusted(rustls_native_certs::load_certs_from_paths(file, folder))
+    })
 }
 
 /// Those that could be read, or why none could.

@@ -53,13 +53,13 @@ impl Witnessed {
 /// Takes any certificate, and notes what another verifier says of it. Only for connections on which no secret is sent.
 #[derive(Debug)]
 pub(super) struct Witness {
-    judge: Box<dyn ServerCertVerifier>,
+    judge: Arc<dyn ServerCertVerifier>,
     witnessed: Arc<Witnessed>,
 }
 
 impl Witness {
-    pub(super) fn new(judge: impl ServerCertVerifier + 'static, witnessed: Arc<Witnessed>) -> Self {
-        Self { judge: Box::new(judge), witnessed }
+    pub(super) fn new(judge: Arc<dyn ServerCertVerifier>, witnessed: Arc<Witnessed>) -> Self {
+        Self { judge, witnessed }
     }
 }
 

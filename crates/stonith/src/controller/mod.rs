@@ -4,7 +4,6 @@ mod discovered;
 mod stamp;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -15,11 +14,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::agents;
-use crate::config::{Config, MapFile};
+use crate::config::Config;
 use crate::keeper::{Carried, Failure, IsCurrent, Keeper, Reach, Settings};
 use crate::lock::{Lock, LockError};
-use crate::plan::{DeviceKey, Plan, PlanError, PlannedDevice, PlannedTarget};
+use crate::pause::Pause;
+use crate::plan::{DeviceKey, Machine, Plan, PlanError, PlannedDevice, PlannedTarget, by_device};
 use crate::protocol::{self, DeviceStatus, ReachStatus, Status, Target, Targets};
 use stamp::Stamp;
 
@@ -54,6 +53,7 @@ struct State {
     told: Option<u64>,
     trouble: Option<String>,
     read: Read,
+    retry: Retry,
     /// By resource.
     claims: BTreeMap<String, Claim>,
     is_stopped: bool,
@@ -67,6 +67,14 @@ enum Read {
     Never,
     /// It looked like this when it was read last, or was not there.
     As(Option<Stamp>),
+}
+
+/// When targets that could not be read are read again, although their file is the same: what was wrong may have been a program
+/// that did not answer, or a disk that was full.
+#[derive(Debug, Default)]
+struct Retry {
+    pause: Pause,
+    due: Option<Instant>,
 }
 
 /// What is known of a resource that this controller uses.
@@ -95,7 +103,10 @@ pub(crate) enum SetUpError {
     Plan(#[from] PlanError),
     /// Somebody else uses a device.
     #[error("{device}: another controller on this machine uses it: {reason}")]
-    Locked { device: String, reason: LockError },
+    InUse { device: String, reason: LockError },
+    /// Whether somebody else does cannot be told.
+    #[error("{device}: it is not known whether another controller uses it: {reason}")]
+    NoLock { device: String, reason: LockError },
     /// A device cannot be held.
     #[error("{device}: {reason}")]
     Device { device: String, reason: fencing::Error },
@@ -121,6 +132,11 @@ impl Controller {
         Ok(Arc::new(controller))
     }
 
+    /// Whether this is the mark of another configuration than its own.
+    pub(crate) fn is_not(&self, mark: &str) -> bool {
+        Config::is_mark_of_another(mark, &self.mark)
+    }
+
     /// Looks after the sources of targets, until it is dropped.
     pub(crate) async fn watch_targets(&self) {
         let mut news = self.news.subscribe();
@@ -129,7 +145,10 @@ impl Controller {
         loop {
             tokio::select! {
                 biased;
-                _ = looks.tick() => self.refresh().await,
+                _ = looks.tick() => {
+                    self.refresh().await;
+                    self.retry().await;
+                }
                 _ = news.changed() => self.take_listed(),
             }
         }
@@ -146,7 +165,18 @@ impl Controller {
         }
     }
 
-    /// The same, for somebody who wants something else.
+    /// Reads the targets again where that has failed, and it is time. Who asks for something does not wait for it: it may take
+    /// as long as it did before.
+    async fn retry(&self) {
+        if self.state().retry.is_due() {
+            let _turn = self.reloading.lock().await;
+            if self.state().retry.is_due() {
+                self.load_or_keep().await;
+            }
+        }
+    }
+
+    /// Reads it anew if it has changed, for somebody who wants something else.
     async fn refresh_soon(&self) {
         let _ = timeout(READING_ANEW, self.refresh()).await;
     }
@@ -181,27 +211,25 @@ impl Controller {
         if let Some(trouble) = trouble.as_ref().filter(|new| state.trouble.as_ref() != Some(*new)) {
             log::error!("the targets are kept as they were: {trouble}");
         }
+        state.retry.note(trouble.is_some());
         state.trouble = trouble;
     }
 
     async fn load(&self) -> Result<(), SetUpError> {
-        let path = self.config.mapfile.as_deref();
         // Before it is read: a change that comes in between is seen the next time.
-        let stamp = path.and_then(Stamp::of);
-        let result = self.take_from(path).await;
+        let stamp = self.config.mapfile.as_deref().and_then(Stamp::of);
+        let result = self.take().await;
         self.state().read = match result {
-            // The other controller may end at any time.
-            Err(SetUpError::Locked { .. }) => Read::Never,
+            // The other controller may end at any time, and a disk have room again.
+            Err(SetUpError::InUse { .. } | SetUpError::NoLock { .. }) => Read::Never,
             _ if stamp.is_some_and(|stamp| stamp.is_fresh()) => Read::Never,
             _ => Read::As(stamp),
         };
         result
     }
 
-    async fn take_from(&self, path: Option<&Path>) -> Result<(), SetUpError> {
-        let file = path.map(MapFile::read).transpose().map_err(PlanError::from)?;
-        let fence = agents::load(&self.config, file.as_ref()).await?;
-        let plan = Plan::of(&self.config, file.as_ref(), &fence)?;
+    async fn take(&self) -> Result<(), SetUpError> {
+        let (plan, fence) = Plan::read(&self.config).await?;
         self.carry_out(plan, &fence)
     }
 
@@ -233,9 +261,10 @@ impl Controller {
         for device in leaving.into_values() {
             self.give_back(device);
         }
+        let mut machines = by_device(&plan.targets);
         for (held, (lock, after), key, planned) in new {
-            let plugs = plugs_of(&plan.targets, &key);
-            let keeper = Arc::new(Keeper::start(held, self.settings(&planned, plugs, after)));
+            let machines = machines.remove(&key).unwrap_or_default();
+            let keeper = Arc::new(Keeper::start(held, self.settings(&planned, machines, after)));
             let PlannedDevice { name, resource, is_asked_for_targets, .. } = planned;
             let claim = Claim { lock: Arc::downgrade(&lock), ended: keeper.ended() };
             state.claims.insert(resource, claim);
@@ -261,7 +290,13 @@ impl Controller {
             return Ok((lock, claim.ended.clone()));
         }
         let path = self.config.run_directory.device_lock(&planned.resource);
-        let failed = |reason| SetUpError::Locked { device: planned.name.clone(), reason };
+        let failed = |reason| {
+            let device = planned.name.clone();
+            match reason {
+                LockError::Taken { .. } => SetUpError::InUse { device, reason },
+                LockError::Io { .. } => SetUpError::NoLock { device, reason },
+            }
+        };
         let nobody = CancellationToken::new();
         nobody.cancel();
         Ok((Arc::new(Lock::take(&path).map_err(failed)?), nobody))
@@ -280,14 +315,14 @@ impl Controller {
     fn settings(
         &self,
         planned: &PlannedDevice,
-        plugs: Vec<String>,
+        machines: Vec<Machine>,
         after: CancellationToken,
     ) -> Settings {
         Settings {
             name: planned.name.clone(),
             keepalive: self.config.keepalive,
             lists: planned.is_asked_for_targets,
-            plugs,
+            machines,
             probes: Arc::clone(&self.probes),
             news: Arc::clone(&self.news),
             after,
@@ -333,11 +368,7 @@ impl Controller {
             generation: state.generation,
             changed,
             trouble: state.trouble.clone(),
-            devices: state
-                .devices
-                .iter()
-                .map(|(key, device)| state.status_of(key, device))
-                .collect(),
+            devices: state.statuses(),
         }
     }
 
@@ -382,12 +413,12 @@ impl Controller {
         if with_states {
             let mut reading = JoinSet::new();
             for (index, target) in targets.iter().enumerate() {
-                let Ok((keeper, plug)) = self.find(&target.node) else { continue };
+                let Ok((keeper, machine)) = self.find(&target.node) else { continue };
                 // Of one that does not answer there is nothing to be waited for.
                 if !keeper.reach().is_reachable() {
                     continue;
                 }
-                reading.spawn(async move { (index, keeper.status(plug, deadline).await) });
+                reading.spawn(async move { (index, keeper.status(machine.plug, deadline).await) });
             }
             while let Some(result) = reading.join_next().await {
                 let Ok((index, Ok(state))) = result else { continue };
@@ -402,8 +433,8 @@ impl Controller {
     /// The power state of a machine.
     pub(crate) async fn power(&self, node: &str, deadline: Instant) -> Result<PowerState, String> {
         self.refresh_by(deadline).await?;
-        let (keeper, plug) = self.find(node)?;
-        keeper.status(plug, deadline).await.map_err(|failure| failure.to_string())
+        let (keeper, machine) = self.find(node)?;
+        keeper.status(machine.plug, deadline).await.map_err(|failure| failure.to_string())
     }
 
     /// Switches machines, all at the same time, and tells of each as soon as it is known. Returns whether a device was
@@ -421,11 +452,11 @@ impl Controller {
             let found = is_up_to_date.clone().and_then(|()| self.find(&node));
             let is_current = self.is_current(&node);
             fencing.spawn(async move {
-                let (keeper, plug) = match found {
+                let (keeper, machine) = match found {
                     Ok(found) => found,
                     Err(reason) => return (node, Err(reason)),
                 };
-                let result = keeper.command(plug, command, deadline, is_current).await;
+                let result = keeper.command(machine, command, deadline, is_current).await;
                 // Where the failure does not say, what is known besides does.
                 let is_reached = result.as_ref().map_or_else(Failure::is_reached, |_| Some(true));
                 let is_reached = is_reached.unwrap_or_else(|| keeper.reach().is_reachable());
@@ -456,12 +487,15 @@ impl Controller {
         })
     }
 
-    fn find(&self, node: &str) -> Result<(Arc<Keeper>, Option<String>), String> {
+    fn find(&self, node: &str) -> Result<(Arc<Keeper>, Machine), String> {
         let state = self.state();
         let target = state.targets.get(node);
         let found = target.and_then(|target| Some((state.devices.get(&target.device)?, target)));
         match found {
-            Some((device, target)) => Ok((Arc::clone(&device.keeper), target.plug.clone())),
+            Some((device, target)) => {
+                let machine = Machine { node: node.to_owned(), plug: target.plug.clone() };
+                Ok((Arc::clone(&device.keeper), machine))
+            }
             None => Err(format!("{NO_TARGET} '{}'", node.escape_debug())),
         }
     }
@@ -492,12 +526,21 @@ impl Controller {
     }
 }
 
-const NO_TARGET: &str = "this controller has no target";
+impl Retry {
+    fn is_due(&self) -> bool {
+        self.due.is_some_and(|due| due <= Instant::now())
+    }
 
-fn plugs_of(targets: &BTreeMap<String, PlannedTarget>, key: &DeviceKey) -> Vec<String> {
-    let behind = targets.values().filter(|target| target.device == *key);
-    behind.filter_map(|target| target.plug.clone()).collect()
+    fn note(&mut self, has_failed: bool) {
+        match has_failed {
+            true => self.pause.note(false),
+            false => self.pause = Pause::default(),
+        }
+        self.due = self.pause.length().map(|pause| Instant::now() + pause);
+    }
 }
+
+const NO_TARGET: &str = "this controller has no target";
 
 impl State {
     fn set_targets(&mut self, targets: BTreeMap<String, PlannedTarget>) {
@@ -507,6 +550,10 @@ impl State {
             // The first list is no change of one.
             self.told.get_or_insert(self.generation);
             log::info!("targets, generation {}: {}", self.generation, self.names().join(" "));
+            let mut machines = by_device(&self.targets);
+            for (key, device) in &self.devices {
+                device.keeper.know(machines.remove(key).unwrap_or_default());
+            }
         }
     }
 
@@ -524,13 +571,17 @@ impl State {
         (self.generation, self.trouble.clone(), self.targets.iter().map(target).collect())
     }
 
-    fn status_of(&self, key: &DeviceKey, device: &HeldDevice) -> DeviceStatus {
-        let behind = self.targets.iter().filter(|(_, target)| target.device == *key);
-        DeviceStatus {
-            device: device.name.clone(),
-            targets: behind.map(|(node, _)| node.clone()).collect(),
-            reach: (&device.keeper.reach()).into(),
-        }
+    fn statuses(&self) -> Vec<DeviceStatus> {
+        let mut machines = by_device(&self.targets);
+        let status = |(key, device): (&DeviceKey, &HeldDevice)| {
+            let machines = machines.remove(key).unwrap_or_default();
+            DeviceStatus {
+                device: device.name.clone(),
+                targets: machines.into_iter().map(|machine| machine.node).collect(),
+                reach: (&device.keeper.reach()).into(),
+            }
+        };
+        self.devices.iter().map(status).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod begun;
 mod service;
+mod source;
 
 use std::fs::DirBuilder;
 use std::io;
@@ -24,6 +25,7 @@ use crate::plan::PlanError;
 use crate::server;
 
 pub(crate) use begun::{Begun, Cause};
+pub(crate) use source::Source;
 
 /// Why a controller did not begin.
 #[derive(Debug, thiserror::Error)]
@@ -45,18 +47,26 @@ pub(crate) enum DaemonError {
 }
 
 /// Runs a controller until it is asked to stop. `begun` is told once it listens.
-pub(crate) fn run(config: Config, begun: impl FnOnce()) -> Result<(), DaemonError> {
+pub(crate) fn run(
+    config: Config,
+    source: Option<Source>,
+    begun: impl FnOnce(),
+) -> Result<(), DaemonError> {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     raise_descriptor_limit();
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|reason| DaemonError::System { what: "runtime", reason })?;
-    let result = runtime.block_on(hold(config, begun));
+    let result = runtime.block_on(hold(config, source, begun));
     // A name look-up may hang on in a thread of its own.
     runtime.shutdown_background();
     result
 }
 
-async fn hold(config: Config, begun: impl FnOnce()) -> Result<(), DaemonError> {
+async fn hold(
+    config: Config,
+    source: Option<Source>,
+    begun: impl FnOnce(),
+) -> Result<(), DaemonError> {
     let directory = config.run_directory.clone();
     make_private(directory.path())?;
     let lock_path = directory.instance_lock(&config.instance);
@@ -88,7 +98,7 @@ async fn hold(config: Config, begun: impl FnOnce()) -> Result<(), DaemonError> {
         tokio::join!(
             controller.watch_targets(),
             service::tell(&controller),
-            signals.obey(&controller, &stop),
+            signals.obey(&controller, source, &stop),
         )
     });
     let answering = tokio::select! {
@@ -160,11 +170,12 @@ impl Signals {
     }
 
     /// SIGHUP reads the targets anew, the others end.
-    async fn obey(self, controller: &Controller, stop: &CancellationToken) {
+    async fn obey(self, controller: &Controller, source: Option<Source>, stop: &CancellationToken) {
         let Self { mut ends, mut hangup } = self;
         let reloading = async {
             while hangup.recv().await.is_some() {
                 log::info!("SIGHUP");
+                source.iter().for_each(Source::tell_of_changes);
                 controller.reload().await;
             }
             std::future::pending().await
@@ -191,22 +202,32 @@ impl DaemonError {
     /// What kind of mistake it is.
     pub(crate) fn cause(&self) -> Cause {
         match self {
-            Self::SetUp(error) => match **error {
+            Self::SetUp(error) => match &**error {
                 SetUpError::Plan(PlanError::NoAgent { .. }) => Cause::NotInstalled,
                 SetUpError::Plan(PlanError::MapFile(_)) => Cause::File,
                 SetUpError::Plan(_) | SetUpError::Device { .. } => Cause::Configuration,
-                SetUpError::Locked { .. } | SetUpError::Stopped => Cause::Other,
+                SetUpError::NoLock { reason, .. } => cause_of_lock(reason),
+                SetUpError::InUse { .. } | SetUpError::Stopped => Cause::Other,
             },
             Self::Running(_) => Cause::Running,
-            Self::Directory { reason, .. }
-            | Self::Lock(LockError::Io { reason, .. })
-            | Self::Socket { reason, .. }
-                if reason.kind() == io::ErrorKind::PermissionDenied =>
-            {
-                Cause::Privileges
-            }
-            _ => Cause::Other,
+            Self::Lock(error) => cause_of_lock(error),
+            Self::Directory { reason, .. } | Self::Socket { reason, .. } => cause_of_io(reason),
+            Self::OpenDirectory | Self::System { .. } => Cause::Other,
         }
+    }
+}
+
+fn cause_of_lock(error: &LockError) -> Cause {
+    match error {
+        LockError::Taken { .. } => Cause::Other,
+        LockError::Io { reason, .. } => cause_of_io(reason),
+    }
+}
+
+fn cause_of_io(error: &io::Error) -> Cause {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Cause::Privileges,
+        _ => Cause::Other,
     }
 }
 

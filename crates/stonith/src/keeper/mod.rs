@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agents::Verdict;
 use crate::config::{KEEP_ALIVE, KEEP_ALIVE_OF_PROGRAMS};
+use crate::pause::Pause;
+use crate::plan::Machine;
 use queue::{Answer, Asker, Command, Job, Queue, Reading};
 
 /// How many requests may wait for one device.
@@ -26,6 +28,8 @@ const PROBE_TIME: Duration = Duration::from_secs(25);
 const LAST_COMMAND: Duration = Duration::from_secs(8);
 /// How long after its deadline an answer is waited for that says what was seen.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// So many nodes are named where something is logged of their device.
+const FEW: usize = 4;
 
 /// A device that is kept, to be asked from elsewhere.
 #[derive(Debug)]
@@ -33,6 +37,7 @@ pub(crate) struct Keeper {
     jobs: mpsc::Sender<Job>,
     reach: watch::Receiver<Reach>,
     ports: watch::Receiver<Option<Vec<Port>>>,
+    machines: watch::Sender<Vec<Machine>>,
     retired: CancellationToken,
     ended: CancellationToken,
 }
@@ -46,8 +51,8 @@ pub(crate) struct Settings {
     pub(crate) keepalive: Option<Duration>,
     /// Whether it is asked which machines it has.
     pub(crate) lists: bool,
-    /// Its machines that are known; one of them is asked for at a time, in turn.
-    pub(crate) plugs: Vec<String>,
+    /// Its machines that are known by now.
+    pub(crate) machines: Vec<Machine>,
     /// So that a thousand devices are not all logged in to at once.
     pub(crate) probes: Arc<Semaphore>,
     /// Told whenever something is known anew.
@@ -145,10 +150,11 @@ impl From<&Success> for Carried {
 
 impl Keeper {
     /// Begins to keep a device.
-    pub(crate) fn start(held: Held, settings: Settings) -> Self {
+    pub(crate) fn start(held: Held, mut settings: Settings) -> Self {
         let (jobs, inbox) = mpsc::channel(MOST_WAITING);
         let (reach, seen_reach) = watch::channel(Reach::Unknown);
         let (ports, seen_ports) = watch::channel(None);
+        let (machines, seen_machines) = watch::channel(std::mem::take(&mut settings.machines));
         // Of whatever ends the controller, it hears as well.
         let retired = settings.stop.child_token();
         let keeping = Keeping {
@@ -163,6 +169,7 @@ impl Keeper {
             queue: Queue::default(),
             reach,
             ports,
+            machines: seen_machines,
             retired: retired.clone(),
             pause: Pause::default(),
             next_probe: Instant::now(),
@@ -174,21 +181,21 @@ impl Keeper {
             keeping.run().await;
             drop(guard);
         });
-        Self { jobs, reach: seen_reach, ports: seen_ports, retired, ended }
+        Self { jobs, reach: seen_reach, ports: seen_ports, machines, retired, ended }
     }
 
     /// Switches a machine. Who asks for the same before it is begun shares it. It is not begun if by then another machine is
     /// meant.
     pub(crate) async fn command(
         &self,
-        plug: Option<String>,
+        machine: Machine,
         command: PowerCommand,
         deadline: Instant,
         is_current: IsCurrent,
     ) -> Result<Carried, Failure> {
         let (asker, answer) = Asker::new();
         let askers = vec![asker];
-        let job = Job::Command(Command { plug, command, deadline, is_current, askers });
+        let job = Job::Command(Command { machine, command, deadline, is_current, askers });
         self.ask(job, answer, deadline, "the power state is not known").await
     }
 
@@ -246,6 +253,12 @@ impl Keeper {
         self.ports.borrow().clone()
     }
 
+    /// Tells it which machines are behind the device now: one of them is asked for at a time, in turn, and they are named in
+    /// the log.
+    pub(crate) fn know(&self, machines: Vec<Machine>) {
+        self.machines.send_replace(machines);
+    }
+
     /// Ends it: it carries out the commands that it has taken and that mean the same machine still, and gives the session
     /// back. At the end of the controller it has less time: what is not begun is refused, and a command that is under way comes to its end if that is near.
     pub(crate) fn retire(&self) {
@@ -267,6 +280,7 @@ struct Keeping {
     queue: Queue,
     reach: watch::Sender<Reach>,
     ports: watch::Sender<Option<Vec<Port>>>,
+    machines: watch::Receiver<Vec<Machine>>,
     retired: CancellationToken,
     pause: Pause,
     /// When the device is asked next, if nobody wants anything of it before.
@@ -295,7 +309,7 @@ impl Keeping {
         }
         self.queue.refuse_all(&Failure::GivenBack("nothing was done"));
         self.held.close().await;
-        log::info!("{}: given back", self.settings.name);
+        log::info!("{}", self.about("the device is given back"));
     }
 
     /// Takes in what was asked for, and tells whether there is nothing to be done any more.
@@ -307,6 +321,10 @@ impl Keeping {
         if self.queue.take_wake() {
             self.pause = Pause::default();
             self.next_probe = Instant::now();
+            // Who reloads may well have exchanged the board that is refused.
+            if !self.reach.borrow().is_reachable() {
+                self.held.accept_another();
+            }
         }
         if self.retired.is_cancelled() {
             self.queue.refuse_readings(&Failure::GivenBack("nothing was read"));
@@ -322,8 +340,8 @@ impl Keeping {
     }
 
     async fn serve(&mut self, command: Command) {
-        let Command { plug, command, deadline, askers, .. } = command;
-        let answer = self.command(plug.as_deref(), command, deadline).await;
+        let Command { machine, command, deadline, askers, .. } = command;
+        let answer = self.command(&machine, command, deadline).await;
         for asker in askers {
             asker.tell(answer.clone());
         }
@@ -332,12 +350,12 @@ impl Keeping {
     /// A command is given up for nothing but its deadline and, after a moment, the end of the controller.
     async fn command(
         &mut self,
-        plug: Option<&str>,
+        machine: &Machine,
         command: PowerCommand,
         deadline: Instant,
     ) -> Result<Carried, Failure> {
-        let place = self.place(plug);
-        log::info!("{place}: {command}");
+        let (node, place) = (machine.node.escape_debug(), self.place(machine));
+        log::info!("{node}: {command} begins ({place})");
         let stop = self.settings.stop.clone();
         let end = async {
             stop.cancelled().await;
@@ -345,20 +363,20 @@ impl Keeping {
         };
         let result = tokio::select! {
             biased;
-            result = self.held.command(plug, command, deadline) => result,
+            result = self.held.command(machine.plug.as_deref(), command, deadline) => result,
             () = end => {
-                log::error!("{place}: {command} was broken off, because the controller ends");
+                log::error!("{node}: {command} was broken off, because the controller ends ({place})");
                 return Err(Failure::GivenBack("the power state is not known"));
             }
         };
         match &result {
             Ok(success) => {
-                log::info!("{place}: {success}");
+                log::info!("{node}: {success} ({place})");
                 if let Some(warning) = success.warning() {
-                    log::warn!("{place}: {warning}");
+                    log::warn!("{node}: {warning} ({place})");
                 }
             }
-            Err(error) => log::error!("{place}: {command} failed: {error}"),
+            Err(error) => log::error!("{node}: {command} failed: {error} ({place})"),
         }
         let error = result.as_ref().err();
         self.note(error.map(|error| (Verdict::of(error), error)));
@@ -374,7 +392,12 @@ impl Keeping {
             Reading::Status { plug, deadline, .. } => Asking::Status(plug.clone(), *deadline),
             Reading::Probe { deadline, .. } => self.asking_whether_it_is_there(*deadline),
         };
-        let Some(read) = self.ask_unless_commanded(asking).await else {
+        let time = asking.time();
+        let verdict = |error: &Error| match &reading {
+            Reading::Status { .. } => Verdict::of_reading(error, time),
+            Reading::Probe { .. } => Verdict::of_question(error),
+        };
+        let Some(read) = self.ask_unless_commanded(asking, verdict).await else {
             return self.queue.put_back(reading);
         };
         let read = read.map_err(|error| Failure::of(&error));
@@ -416,12 +439,15 @@ impl Keeping {
             () = std::future::ready(()), if !is_login => None,
         };
         let asking = self.asking_whether_it_is_there(Instant::now() + PROBE_TIME);
-        self.ask_unless_commanded(asking).await;
+        self.ask_unless_commanded(asking, Verdict::of_question).await;
     }
 
     /// The answer; or `None` where a command has come, or the end, which the reading makes way for.
-    async fn ask_unless_commanded(&mut self, asking: Asking) -> Option<Result<Read, Error>> {
-        let is_of_machine = matches!(asking, Asking::Status(..));
+    async fn ask_unless_commanded(
+        &mut self,
+        asking: Asking,
+        verdict: impl Fn(&Error) -> Verdict,
+    ) -> Option<Result<Read, Error>> {
         let read = {
             let Self { held, inbox, queue, retired, .. } = self;
             let mut asked = pin!(asking.ask(held));
@@ -439,7 +465,6 @@ impl Keeping {
                 }
             }
         };
-        let verdict = if is_of_machine { Verdict::of } else { Verdict::of_question };
         self.note(read.as_ref().err().map(|error| (verdict(error), error)));
         if let Ok(Read::Ports(ports)) = &read {
             let before = self.ports.send_replace(Some(ports.clone()));
@@ -457,20 +482,23 @@ impl Keeping {
         if self.settings.lists {
             return Asking::List(deadline);
         }
-        let plugs = &self.settings.plugs;
+        let machines = self.machines.borrow();
+        let plugs: Vec<_> = machines.iter().filter_map(|machine| machine.plug.as_ref()).collect();
         if plugs.is_empty() || !self.held.keeps_session() {
             return Asking::Monitor(deadline);
         }
         self.turn = self.turn.wrapping_add(1) % plugs.len();
-        Asking::Status(plugs.get(self.turn).cloned(), deadline)
+        Asking::Status(plugs.get(self.turn).copied().cloned(), deadline)
     }
 
     /// Notes whether the device answered.
     fn note(&mut self, failure: Option<(Verdict, &Error)>) {
         match failure {
             Some((Verdict::Unknown, _)) => {
-                // The device itself is asked soon, after what else is to be done.
-                self.next_probe = Instant::now() + Pause::FIRST;
+                // The device itself is asked soon, after what else is to be done, however often that comes to nothing.
+                if !self.pause.is_for_denial() {
+                    self.next_probe = self.next_probe.min(Instant::now() + Pause::FIRST);
+                }
                 return;
             }
             None | Some((Verdict::Reached, _)) => self.note_answer(),
@@ -482,7 +510,7 @@ impl Keeping {
 
     fn note_answer(&mut self) {
         if !self.reach.borrow().is_reachable() {
-            log::info!("{}: it answers", self.settings.name);
+            log::info!("{}", self.about("the device answers"));
         }
         self.pause = Pause::default();
         self.reach.send_replace(Reach::Reachable { at: Instant::now() });
@@ -492,22 +520,41 @@ impl Keeping {
         self.pause.note(is_denied);
         let reason: Arc<str> = error.to_string().into();
         let (since, is_known) = match &*self.reach.borrow() {
-            Reach::Unreachable { since, reason: known, .. } => (*since, *known == reason),
+            Reach::Unreachable { since, reason: known, .. } => (*since, is_same(known, &reason)),
             _ => (Instant::now(), false),
         };
         if !is_known {
-            log::error!("{}: it cannot be used: {reason}", self.settings.name);
+            log::error!("{}", self.about(&format!("the device cannot be used: {reason}")));
         }
         self.reach.send_replace(Reach::Unreachable { since, reason, is_denied });
     }
 
-    fn place(&self, plug: Option<&str>) -> String {
+    fn place(&self, machine: &Machine) -> String {
         let name = &self.settings.name;
-        match plug {
+        match &machine.plug {
             Some(plug) => format!("{name}, plug {}", plug.escape_debug()),
             None => name.clone(),
         }
     }
+
+    /// What is said of the device, with the nodes that it concerns if they are few.
+    fn about(&self, what: &str) -> String {
+        let (name, machines) = (&self.settings.name, self.machines.borrow());
+        if !(1..=FEW).contains(&machines.len()) {
+            return format!("{name}: {what}");
+        }
+        let nodes: Vec<_> = machines.iter().map(|machine| machine.node.as_str()).collect();
+        format!("{}: {what} ({name})", nodes.join(", ").escape_debug())
+    }
+}
+
+/// Whether two reasons differ in nothing but numbers, such as how long something was waited for: that is no news.
+fn is_same(one: &str, other: &str) -> bool {
+    without_numbers(one).eq(without_numbers(other))
+}
+
+fn without_numbers(reason: &str) -> impl Iterator<Item = char> {
+    reason.chars().filter(|c| !c.is_ascii_digit() && *c != '.')
 }
 
 fn names(ports: &[Port]) -> Vec<(&str, Option<&str>)> {
@@ -529,6 +576,12 @@ enum Read {
 }
 
 impl Asking {
+    /// How long it may take from now on.
+    fn time(&self) -> Duration {
+        let (Self::Status(_, deadline) | Self::Monitor(deadline) | Self::List(deadline)) = self;
+        deadline.saturating_duration_since(Instant::now())
+    }
+
     async fn ask(self, held: &mut Held) -> Result<Read, Error> {
         match self {
             Self::Status(plug, deadline) => {
@@ -537,38 +590,5 @@ impl Asking {
             Self::Monitor(deadline) => held.monitor(deadline).await.map(|()| Read::There),
             Self::List(deadline) => held.list(deadline).await.map(Read::Ports),
         }
-    }
-}
-
-/// How long a device that does not answer is left alone: ever longer.
-#[derive(Debug, Default)]
-struct Pause {
-    silences: u32,
-    denials: u32,
-}
-
-impl Pause {
-    const FIRST: Duration = Duration::from_secs(1);
-    const LONGEST: Duration = Duration::from_secs(60);
-    /// One that refuses our user or password is asked less often: BMCs lock users out.
-    const FIRST_AFTER_DENIAL: Duration = Duration::from_secs(30);
-    const LONGEST_AFTER_DENIAL: Duration = Duration::from_secs(600);
-
-    fn note(&mut self, is_denied: bool) {
-        let counter = if is_denied { &mut self.denials } else { &mut self.silences };
-        *counter = counter.saturating_add(1);
-    }
-
-    fn is_for_denial(&self) -> bool {
-        self.denials > 0
-    }
-
-    fn length(&self) -> Option<Duration> {
-        let (count, first, longest) = match (self.denials, self.silences) {
-            (0, 0) => return None,
-            (0, silences) => (silences, Self::FIRST, Self::LONGEST),
-            (denials, _) => (denials, Self::FIRST_AFTER_DENIAL, Self::LONGEST_AFTER_DENIAL),
-        };
-        Some(first.saturating_mul(1 << (count - 1).min(16)).min(longest))
     }
 }

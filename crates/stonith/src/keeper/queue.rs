@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Carried, Failure, IsCurrent};
+use crate::plan::Machine;
 
 /// Something to be done with the device.
 #[derive(Debug)]
@@ -87,7 +88,7 @@ impl<T> Answer<T> {
 
 /// A machine to be switched.
 pub(super) struct Command {
-    pub(super) plug: Option<String>,
+    pub(super) machine: Machine,
     pub(super) command: PowerCommand,
     pub(super) deadline: Instant,
     pub(super) is_current: IsCurrent,
@@ -96,7 +97,7 @@ pub(super) struct Command {
 
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {:?} for {}", self.command, self.plug, self.askers.len())
+        write!(f, "{} of {:?} for {}", self.command, self.machine, self.askers.len())
     }
 }
 
@@ -161,8 +162,9 @@ impl Queue {
         let mut others = VecDeque::new();
         let mut is_same = true;
         for mut other in self.commands.drain(..) {
-            is_same &= other.plug != next.plug || other.command == next.command;
-            if is_same && other.plug == next.plug {
+            let is_same_machine = other.machine.plug == next.machine.plug;
+            is_same &= !is_same_machine || other.command == next.command;
+            if is_same && is_same_machine {
                 other.askers.retain(Asker::take_turn);
                 if !(other.is_current)() {
                     refuse(other.askers, &Failure::Moved);
@@ -258,16 +260,16 @@ mod tests {
 
     fn command(plug: &str, command: PowerCommand, deadline: Instant) -> (Job, Answer<Carried>) {
         let (asker, answer) = Asker::new();
-        let plug = Some(plug.to_owned());
+        let machine = Machine { node: "node".to_owned(), plug: Some(plug.to_owned()) };
         let is_current: IsCurrent = Arc::new(|| true);
         let askers = vec![asker];
-        (Job::Command(Command { plug, command, deadline, is_current, askers }), answer)
+        (Job::Command(Command { machine, command, deadline, is_current, askers }), answer)
     }
 
     /// What is done, in order: machine, command, and for how many.
     fn done(queue: &mut Queue, now: Instant) -> Vec<(String, PowerCommand, usize)> {
         let next = std::iter::from_fn(|| queue.next_command(now));
-        next.map(|c| (c.plug.unwrap(), c.command, c.askers.len())).collect()
+        next.map(|c| (c.machine.plug.unwrap(), c.command, c.askers.len())).collect()
     }
 
     #[tokio::test]

@@ -210,7 +210,7 @@ impl Scene {
             name: "scripted".to_owned(),
             keepalive: Some(10 * SECOND),
             lists: false,
-            plugs: Vec::new(),
+            machines: Vec::new(),
             probes: Arc::new(Semaphore::new(1)),
             news: Arc::new(watch::Sender::new(())),
             after: CancellationToken::new(),
@@ -244,6 +244,10 @@ impl Scene {
     }
 }
 
+fn machine(plug: Option<&str>) -> Machine {
+    Machine { node: "node".to_owned(), plug: plug.map(str::to_owned) }
+}
+
 fn within(seconds: u32) -> Instant {
     Instant::now() + seconds * SECOND
 }
@@ -263,7 +267,7 @@ fn off(
 ) -> impl Future<Output = Result<Carried, Failure>> + use<> {
     let keeper = Arc::clone(keeper);
     let deadline = within(seconds);
-    async move { keeper.command(None, PowerCommand::Off, deadline, Arc::new(|| true)).await }
+    async move { keeper.command(machine(None), PowerCommand::Off, deadline, Arc::new(|| true)).await }
 }
 
 #[tokio::test(start_paused = true)]
@@ -272,7 +276,7 @@ async fn a_device_is_asked_for_one_machine_at_a_time_in_turn() {
     let nobody = CancellationToken::new();
     nobody.cancel();
     let keeper = scene.keeper_with(|settings| {
-        settings.plugs = ["a", "b"].map(str::to_owned).to_vec();
+        settings.machines = ["a", "b"].map(|plug| machine(Some(plug))).to_vec();
         settings.after = nobody;
     });
     sleep(35 * SECOND).await;
@@ -286,6 +290,33 @@ async fn a_device_is_asked_for_one_machine_at_a_time_in_turn() {
     keeper.status(None, within(10)).await.unwrap();
     sleep(9 * SECOND).await;
     assert_eq!(scene.times("status"), [35]);
+}
+
+/// Other machines may be behind a device that stays.
+#[tokio::test(start_paused = true)]
+async fn a_device_is_asked_for_the_machines_that_it_has_now() {
+    let scene = Scene::new().await;
+    let nobody = CancellationToken::new();
+    nobody.cancel();
+    let keeper = scene.keeper_with(|settings| {
+        settings.machines = vec![machine(Some("a"))];
+        settings.after = nobody;
+    });
+    sleep(SECOND).await;
+    keeper.know(vec![machine(Some("b"))]);
+    sleep(10 * SECOND).await;
+    assert_eq!(scene.steps(), ["a", "status", "b", "status"]);
+}
+
+#[test]
+fn another_number_is_no_other_reason() {
+    let silent = "10.0.0.1:623: BMC silent for 5.2 s: 3 datagrams sent, none answered";
+    assert!(is_same(silent, "10.0.0.1:623: BMC silent for 10 s: 12 datagrams sent, none answered"));
+    assert!(!is_same(
+        silent,
+        "10.0.0.1:623: BMC silent for 5.2 s: 3 datagrams sent, 1 answered ill"
+    ));
+    assert!(!is_same(silent, "10.0.0.1:623: wrong password"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -363,7 +394,9 @@ async fn one_that_is_retired_carries_out_what_it_has_taken_and_nothing_else() {
     let first = begun(off(&keeper, 60)).await;
     let second = begun({
         let keeper = Arc::clone(&keeper);
-        async move { keeper.command(None, PowerCommand::On, within(60), Arc::new(|| true)).await }
+        async move {
+            keeper.command(machine(None), PowerCommand::On, within(60), Arc::new(|| true)).await
+        }
     });
     let second = second.await;
     let reading = begun({
@@ -392,7 +425,9 @@ async fn at_the_end_of_the_controller_a_command_that_is_under_way_has_a_moment_m
         let under_way = begun(off(&keeper, 60)).await;
         let waiting = begun({
             let keeper = Arc::clone(&keeper);
-            async move { keeper.command(None, PowerCommand::On, within(60), Arc::new(|| true)).await }
+            async move {
+                keeper.command(machine(None), PowerCommand::On, within(60), Arc::new(|| true)).await
+            }
         });
         let waiting = waiting.await;
         let begin = Instant::now();
@@ -426,7 +461,9 @@ async fn one_after_another_waits_for_all_before_it() {
     scene.log();
     let waiting = begun({
         let third = Arc::clone(&third);
-        async move { third.command(None, PowerCommand::On, within(60), Arc::new(|| true)).await }
+        async move {
+            third.command(machine(None), PowerCommand::On, within(60), Arc::new(|| true)).await
+        }
     });
     let waiting = waiting.await;
     assert_eq!(under_way.await.unwrap().unwrap().done, "off");
@@ -445,8 +482,10 @@ async fn what_does_not_get_its_turn_is_told_so_by_its_deadline() {
     sleep(SECOND).await;
     let under_way = begun(off(&keeper, 60)).await;
     let begin = Instant::now();
-    let failure =
-        keeper.command(None, PowerCommand::On, within(3), Arc::new(|| true)).await.unwrap_err();
+    let failure = keeper
+        .command(machine(None), PowerCommand::On, within(3), Arc::new(|| true))
+        .await
+        .unwrap_err();
     assert!(matches!(failure, Failure::NoTurn), "{failure}");
     assert_eq!(begin.elapsed(), 3 * SECOND);
     under_way.await.unwrap().unwrap();
@@ -478,6 +517,43 @@ async fn a_program_that_fails_has_its_device_asked_soon() {
     keeper.retire();
     keeper.ended().cancelled().await;
     assert_eq!(scene.steps().last().unwrap(), "finish");
+}
+
+/// Nobody has asked the device anything.
+#[tokio::test(start_paused = true)]
+async fn a_command_that_was_held_back_too_long_says_nothing_of_the_device() {
+    let scene = Scene::new().await;
+    let keeper = Arc::new(scene.keeper());
+    sleep(SECOND).await;
+    scene.commands([Turn::Error(ErrorKind::Unsupported)]);
+    assert_eq!(off(&keeper, 60).await.unwrap_err().is_reached(), Some(true));
+    scene.log();
+    // Nobody knows what becomes of the first.
+    let failure = off(&keeper, 2).await.unwrap_err();
+    assert!(failure.to_string().ends_with("; nothing was done"), "{failure}");
+    assert_eq!(failure.is_reached(), None);
+    assert!(keeper.reach().is_reachable());
+    assert_eq!(scene.times("off"), [0_u64; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_answers_slower_than_somebody_is_patient_is_not_dead() {
+    let scene = Scene::new().await;
+    let keeper = scene.keeper();
+    sleep(SECOND).await;
+    scene.readings([Turn::Takes(4 * SECOND)]);
+    // Again and again, without a moment in between.
+    for _ in 0..10 {
+        keeper.status(None, within(1)).await.unwrap_err();
+        assert!(keeper.reach().is_reachable());
+    }
+    sleep(4 * SECOND).await;
+    assert!(keeper.reach().is_reachable());
+    scene.readings([Turn::Error(ErrorKind::NoAnswer)]);
+    keeper.status(None, within(1)).await.unwrap_err();
+    assert!(keeper.reach().is_reachable());
+    sleep(2 * SECOND).await;
+    assert!(!keeper.reach().is_reachable(), "it was asked by itself");
 }
 
 #[tokio::test(start_paused = true)]

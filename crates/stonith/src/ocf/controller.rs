@@ -1,10 +1,10 @@
 //! The controller of a name on this machine: whether it is there, and the way to it.
 
-use std::io;
 use std::time::Duration;
+use std::{fmt, io};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::time::{Instant, sleep};
 
 use super::answer::{Code, Failure};
@@ -12,7 +12,7 @@ use super::environment::Environment;
 use crate::client::{Client, ClientError, GRACE};
 use crate::config::Config;
 use crate::instance::{InstanceName, RunDirectory};
-use crate::lock;
+use crate::lock::{self, Holder};
 use crate::protocol::{DeviceStatus, ReachStatus, Reply, Request, Status};
 
 /// How often it is looked whether something has changed.
@@ -32,7 +32,7 @@ impl Place {
     }
 
     /// The process that is the controller, whether it answers or not.
-    pub(super) fn holder(&self) -> Result<Option<Pid>, Failure> {
+    pub(super) fn holder(&self) -> Result<Option<Holder>, Failure> {
         let path = self.run_directory.instance_lock(&self.instance);
         lock::holder(&path).map_err(|error| {
             let code = match error.kind() {
@@ -48,20 +48,19 @@ impl Place {
     /// `None` where there is none.
     pub(super) async fn connect(&self, end: Instant) -> Result<Option<Client>, Failure> {
         loop {
-            let Some(pid) = self.holder()? else { return Ok(None) };
+            let Some(holder) = self.holder()? else { return Ok(None) };
             match Client::connect(&self.run_directory, &self.instance).await {
                 Ok(client) => return Ok(Some(client)),
                 Err(ClientError::NotRunning { .. }) if Instant::now() < end => sleep(LOOK).await,
-                Err(ClientError::NotRunning { .. }) => return Err(self.deaf(pid)),
+                Err(ClientError::NotRunning { .. }) => return Err(self.deaf(holder)),
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
-    fn deaf(&self, pid: Pid) -> Failure {
-        let (instance, pid) = (&self.instance, pid.as_raw_nonzero());
-        let reason =
-            format!("the controller {instance} (process {pid}) does not listen on its socket");
+    fn deaf(&self, holder: Holder) -> Failure {
+        let instance = &self.instance;
+        let reason = format!("the controller {instance} ({holder}) does not listen on its socket");
         Failure::new(Code::Generic, reason)
     }
 
@@ -86,21 +85,23 @@ impl Place {
 
     /// Sends a signal to the controller, if it is still there, and to no other process that has got its number.
     pub(super) fn signal(&self, signal: Signal) -> Result<(), Failure> {
-        let Some(pid) = self.holder()? else { return Ok(()) };
+        let Some(holder) = self.holder()? else { return Ok(()) };
+        let cannot = |code, reason: &dyn fmt::Display| {
+            let reason = format!("cannot send a signal to the controller, {holder}: {reason}");
+            Failure::new(code, reason)
+        };
+        let Holder(Some(pid)) = holder else {
+            return Err(cannot(Code::Generic, &"it has to be stopped there"));
+        };
         let failed = |error: Errno| {
-            let code = if error == Errno::PERM { Code::Privileges } else { Code::Generic };
-            let number = pid.as_raw_nonzero();
-            Failure::new(
-                code,
-                format!("cannot send a signal to the controller, process {number}: {error}"),
-            )
+            cannot(if error == Errno::PERM { Code::Privileges } else { Code::Generic }, &error)
         };
         let process = match pidfd_open(pid, PidfdFlags::empty()) {
             Err(Errno::SRCH) => return Ok(()),
             process => process.map_err(failed)?,
         };
         // The descriptor is that of the controller if it still holds the lock now.
-        if self.holder()? != Some(pid) {
+        if self.holder()? != Some(holder) {
             return Ok(());
         }
         match pidfd_send_signal(process, signal) {
@@ -149,11 +150,14 @@ pub(super) async fn check_configuration(
     if status.configuration == config.mark() {
         return Ok(());
     }
-    let (instance, pid) = (&config.instance, status.pid);
-    let reason = format!(
-        "the controller {instance} runs with other parameters (process {pid}): it has to be stopped first"
-    );
+    let reason = format!("{}: it has to be stopped first", of_other_parameters(config, &status));
     Err(Failure::new(Code::Generic, reason))
+}
+
+/// How a controller is called that was started with another configuration.
+pub(super) fn of_other_parameters(config: &Config, status: &Status) -> String {
+    let (instance, pid) = (&config.instance, status.pid);
+    format!("the controller {instance} runs with other parameters (process {pid})")
 }
 
 /// How long a request may take that has to be answered by then: the answer has a way to go.

@@ -17,13 +17,14 @@ const DEFAULT: Duration = Duration::from_secs(120);
 pub(super) async fn fence(environment: &Environment) -> Result<Code, Failure> {
     let time = environment.time(DEFAULT);
     let nodes = environment.nodes()?;
-    let command = environment.fence_action()?;
-    if protocol::write(request(&nodes, command, time)).len() > LONGEST_LINE {
+    let wanted =
+        Wanted { command: environment.fence_action()?, mark: environment.config()?.mark() };
+    if protocol::write(request(&nodes, &wanted, time)).len() > LONGEST_LINE {
         return Err(Failure::new(Code::Arguments, "OCF_RESKEY_STONITH_NODES is too long"));
     }
     let place = Place::of(environment)?;
     let mut telling = Telling { untold: nodes, mute: None };
-    let asked = ask(&place, command, time, &mut telling).await;
+    let asked = ask(&place, &wanted, time, &mut telling).await;
     let is_complete = telling.untold.is_empty();
     match &asked {
         Ok(_) => {
@@ -43,6 +44,13 @@ pub(super) async fn fence(environment: &Environment) -> Result<Code, Failure> {
     }
 }
 
+/// What is done to the nodes, and by a controller of which configuration: by another one a node may be another machine, and
+/// its success would let the cluster take the wrong one for off.
+struct Wanted {
+    command: Command,
+    mark: String,
+}
+
 /// Why fencing has no end, and what that means for the nodes that were not told of.
 struct NotFenced {
     failure: Failure,
@@ -52,14 +60,14 @@ struct NotFenced {
 /// Whether a device was reached.
 async fn ask(
     place: &Place,
-    command: Command,
+    wanted: &Wanted,
     time: Time,
     telling: &mut Telling,
 ) -> Result<bool, NotFenced> {
     let connected = place.expect(time.part(25)).await;
     let mut client =
         connected.map_err(|failure| NotFenced { failure, meaning: "nothing was done" })?;
-    client.send(&request(&telling.untold, command, time), time.end()).await?;
+    client.send(&request(&telling.untold, wanted, time), time.end()).await?;
     loop {
         match answer(&mut client, time.end()).await? {
             Reply::Node(reply) if telling.untold.contains(&reply.node) => telling.tell(&reply),
@@ -69,11 +77,12 @@ async fn ask(
     }
 }
 
-fn request(nodes: &BTreeSet<String>, command: Command, time: Time) -> Request {
+fn request(nodes: &BTreeSet<String>, wanted: &Wanted, time: Time) -> Request {
     Request::Fence {
         nodes: nodes.iter().cloned().collect(),
-        command,
+        command: wanted.command,
         within_ms: within(time.end()),
+        configuration: Some(wanted.mark.clone()),
     }
 }
 

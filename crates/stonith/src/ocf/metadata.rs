@@ -49,7 +49,8 @@ fn metadata(name: &str, agent: Option<&Agent>) -> String {
 }
 
 fn write_agent(xml: &mut String, name: &str, agent: Option<&Agent>) -> fmt::Result {
-    writeln!(xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
+    // Without its encoding: crmsh reads no text that names one.
+    writeln!(xml, "<?xml version=\"1.0\"?>")?;
     writeln!(xml, "<!DOCTYPE resource-agent SYSTEM \"ra-api-1.dtd\">")?;
     let version = env!("CARGO_PKG_VERSION");
     writeln!(xml, "<resource-agent name=\"{}\" version=\"{version}\">", escape(name))?;

@@ -5,9 +5,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::answer::{Code, Failure, line_of, say, warn};
-use super::controller::{Place, is_reachable, no_device, status, trouble, within};
+use super::controller::{
+    Place, is_reachable, no_device, of_other_parameters, status, trouble, within,
+};
 use super::environment::{CheckLevel, Environment};
 use crate::client::{Client, ClientError};
+use crate::config::Config;
 use crate::protocol::{DeviceStatus, ReachStatus, Request, Status};
 
 /// How long it may take where the cluster does not say.
@@ -40,8 +43,24 @@ pub(super) async fn monitor(environment: &Environment) -> Result<Code, Failure> 
     if let Some(trouble) = &told.trouble {
         warn(&line_of(&format!("the targets are those of before: {trouble}")));
     }
+    if let Some(doubt) = doubt(environment, &told) {
+        warn(&line_of(&format!("warning: {doubt}")));
+    }
     judge(&told, level)?;
     Ok(if told.changed && signals_changes { Code::Degraded } else { Code::Success })
+}
+
+/// Whether the controller is the one that the parameters mean. It is no failure where it is not: whoever has changed them
+/// has the cluster restart it.
+fn doubt(environment: &Environment, told: &Status) -> Option<String> {
+    match environment.config() {
+        Ok(config) if Config::is_mark_of_another(&told.configuration, &config.mark()) => {
+            let other = of_other_parameters(&config, told);
+            Some(format!("{other}, and fences nobody: restart the resource"))
+        }
+        Ok(_) => None,
+        Err(failure) => Some(failure.to_string()),
+    }
 }
 
 async fn told(client: &mut Client, level: CheckLevel, end: Instant) -> Result<Status, ClientError> {

@@ -16,7 +16,7 @@ use super::advice::{advice, is_unknown_user, is_wrong_password, kind, name};
 use super::settings::{host, session_config};
 use crate::agents::bmc::port;
 use crate::{
-    AgentConfig, ConfigError, Device, DeviceError, ErrorKind, Power, PowerState, RestartMark,
+    AgentConfig, ConfigError, Device, DeviceError, ErrorKind, Known, Power, PowerState, RestartMark,
 };
 
 /// How long one command may go unanswered before the session is taken for lost: several transmissions.
@@ -43,11 +43,17 @@ pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError>
         has_password: config.is_given("password"),
         config: session_config(config)?,
         addresses: Vec::new(),
-        guid: None,
+        has_answered: false,
+        known: Known::default(),
         client: None,
         logging_in: None,
         is_logged_in: false,
     }))
+}
+
+/// A GUID in hexadecimal digits, in the order in which they come. One of zeros is none (IPMI 2.0, section 20.8).
+pub(super) fn uuid(guid: [u8; 16]) -> Option<String> {
+    (guid != [0; 16]).then(|| guid.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The BMC of one machine, and the session with it while there is one.
@@ -58,8 +64,10 @@ struct Bmc {
     config: SessionConfig,
     /// Where to log in; only the one that answered, once one has. What another machine says of its power is no answer.
     addresses: Vec<SocketAddr>,
-    /// Who answered the first login of this operation, as far as that can be told.
-    guid: Option<Option<[u8; 16]>>,
+    /// Whether there was a login in this operation.
+    has_answered: bool,
+    /// Who answered the first login, as far as that can be told.
+    known: Known,
     client: Option<Client>,
     /// Where a login is under way, and since when. A call that was dropped may have left half of one.
     logging_in: Option<(SocketAddr, Instant)>,
@@ -73,13 +81,21 @@ impl Device for Bmc {
         shown(&self.host, self.port)
     }
 
-    /// Where the session goes on, a second login of this operation must lead to the same BMC; otherwise the first one
+    /// Where the session goes on, a second login of this operation must lead to the same address; otherwise the first one
     /// tells which it is.
     fn begin(&mut self) {
         if !self.is_logged_in {
             self.addresses.clear();
-            self.guid = None;
+            self.has_answered = false;
         }
+    }
+
+    fn known(&self) -> Known {
+        self.known.clone()
+    }
+
+    fn expect(&mut self, known: &Known) {
+        self.known.learn(known.clone());
     }
 
     async fn power_state(&mut self, deadline: Instant) -> Result<PowerState, DeviceError> {
@@ -263,26 +279,21 @@ impl Bmc {
         address: SocketAddr,
         logged_in: LoggedIn,
     ) -> Result<(), DeviceError> {
-        let is_first = self.guid.is_none();
         let guid = match logged_in.bmc_guid {
             Some(guid) => Some(guid),
             // A login by IPMI 1.5 tells none.
             None => self.ask_for_guid().await,
         };
-        let guid = guid.filter(|guid| *guid != [0; 16]);
-        if !is_first && guid.is_none() {
+        let guid = guid.and_then(uuid);
+        if guid.is_none() && (self.has_answered || self.known.uuid.is_some()) {
             log::warn!(
                 "{address}: logged in again, and the BMC does not tell whether it is the same"
             );
         }
-        let is_other = self.guid.flatten().zip(guid).is_some_and(|(one, other)| one != other);
-        self.guid = Some(self.guid.flatten().or(guid));
-        if is_other {
+        self.has_answered = true;
+        if let Err(another) = self.known.meet(guid) {
             self.close().await;
-            self.logging_in = None;
-            let reason =
-                "another BMC answers there now: its GUID differs from that of the first login";
-            return Err(DeviceError::new(ErrorKind::Denied, reason));
+            return Err(another);
         }
         self.is_logged_in = true;
         self.logging_in = None;

@@ -11,7 +11,8 @@ use super::advice::{advice, kind, name};
 use super::settings::{bundle, client_config, proxy};
 use crate::agents::bmc::unusable;
 use crate::{
-    AgentConfig, ConfigError, Device, DeviceError, ErrorKind, Port, Power, PowerState, RestartMark,
+    AgentConfig, ConfigError, Device, DeviceError, ErrorKind, Known, Port, Power, PowerState,
+    RestartMark,
 };
 
 /// How long a command may go unanswered before the power state is looked at: the command may have arrived.
@@ -44,6 +45,8 @@ pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError>
         graceful_off: config.is_set("graceful_off"),
         reading_limit: reading_limit(config),
         cycled: false,
+        is_only: true,
+        known: Known::default(),
         proxy: proxy(environment),
     }))
 }
@@ -57,6 +60,10 @@ struct System {
     reading_limit: Duration,
     /// Whether a power cycle was asked for.
     cycled: bool,
+    /// Whether the machine is meant that is the only one, or that the configuration names.
+    is_only: bool,
+    /// What it was when it was read before.
+    known: Known,
     /// The variable of the environment that names a proxy. It may be the proxy that does not answer.
     proxy: Option<&'static str>,
 }
@@ -74,20 +81,25 @@ impl Device for System {
 
     fn select(&mut self, plug: Option<&str>) {
         self.client.select(plug);
+        self.is_only = plug.is_none();
     }
 
-    fn has_several(&self) -> bool {
-        self.client.has_several()
+    fn known(&self) -> Known {
+        Known { has_several: self.client.has_several(), ..self.known.clone() }
     }
 
-    fn expect_several(&mut self) {
-        self.client.expect_several();
+    fn expect(&mut self, known: &Known) {
+        self.known.learn(known.clone());
+        if known.has_several {
+            self.client.expect_several();
+        }
     }
 
     async fn power_state(&mut self, deadline: Instant) -> Result<PowerState, DeviceError> {
         let deadline = deadline.min(Instant::now() + self.reading_limit);
         let state =
             self.client.power_state(deadline).await.map_err(|error| self.explained(error))?;
+        self.meet()?;
         let power = power_state(&state);
         if power == PowerState::Unknown {
             log::info!("{}: PowerState is {state}", self.origin);
@@ -138,6 +150,12 @@ impl Device for System {
 }
 
 impl System {
+    /// The only machine of a service is the one that it was. One that was named is found by its name.
+    fn meet(&mut self) -> Result<(), DeviceError> {
+        let uuid = self.client.last_read().and_then(|system| system.uuid.clone());
+        if self.is_only { self.known.meet(uuid) } else { Ok(()) }
+    }
+
     async fn reset(
         &mut self,
         purpose: Purpose,

@@ -4,6 +4,7 @@ mod authority;
 mod openssl;
 mod peers;
 mod server;
+mod shared;
 
 use std::net::SocketAddr;
 

@@ -3,6 +3,7 @@
 use ipmi_lan::command::{AuthenticationCapabilities, DeviceId};
 use ipmi_lan::{Error, Protocol};
 
+use super::super::device::uuid;
 use super::probe::{Attempt, Login};
 use super::{Asked, Observed, told};
 use crate::diagnosis::{Diagnosis, shown};
@@ -101,9 +102,7 @@ fn shown_device(device: &DeviceId) -> String {
 }
 
 fn guid_of(attempt: &Attempt) -> Option<String> {
-    let guid = attempt.outcome.as_ref().ok()?.logged_in.bmc_guid?;
-    let digits: String = guid.iter().map(|byte| format!("{byte:02x}")).collect();
-    (guid != [0; 16]).then_some(digits)
+    uuid(attempt.outcome.as_ref().ok()?.logged_in.bmc_guid?)
 }
 
 fn shown_attempt(attempt: &Attempt) -> String {
