@@ -13,7 +13,8 @@ use tokio::runtime::Runtime;
 
 use super::{NEVER, behind, bmc_with_one_session, ipmi, is_command};
 use crate::support::controller::{NodeReply, Site};
-use crate::support::ipmi_sim::{IpmiSim, free_port};
+use crate::support::ipmi_sim::IpmiSim;
+use crate::support::port::free_port;
 use crate::support::sim::Sim;
 
 #[test]

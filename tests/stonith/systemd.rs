@@ -10,7 +10,7 @@ use super::programs::{PLUGS, install};
 use super::{NEVER, ipmi};
 use crate::support::agent::{Agent, program};
 use crate::support::controller::{Controller, INSTANCE, PATIENCE, Site};
-use crate::support::installed::unpacked;
+use crate::support::peers::folder_of;
 use crate::support::sim::Sim;
 
 /// In its own words: it prints nothing of a unit file that is as it should be. Its library is in a package of its own.
@@ -29,7 +29,7 @@ fn its_unit_file_is_as_systemd_wants_it() {
 fn verified(unit: &str) -> String {
     let site = Site::new();
     site.write("stonith-controller@.service", unit);
-    let systemd = unpacked("SYSTEMD");
+    let systemd = folder_of("SYSTEMD");
     let others = systemd.join("lib/systemd/system");
     let libraries = [&systemd, &systemd.with_file_name("libsystemd-shared")]
         .map(|package| package.join(format!("usr/lib/{}-linux-gnu/systemd", env::consts::ARCH)));
