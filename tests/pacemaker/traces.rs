@@ -1,12 +1,13 @@
 //! What a lab could leave behind.
 
-use crate::support::process::Process;
-use crate::support::wait::{PATIENCE, wait_for};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use crate::support::process::Process;
+use crate::support::wait::{PATIENCE, wait_for};
 
 /// Where corosync and pacemaker have their files.
 const FOLDERS: [&str; 8] = [
