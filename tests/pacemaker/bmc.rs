@@ -131,6 +131,13 @@ impl Bmc {
         happened.into_iter().filter_map(reset).collect()
     }
 
+    /// The same, after the first of these. On a busy machine a command may be sent twice; it counts once.
+    pub fn redfish_resets_after(&self, count: usize) -> Vec<ResetType> {
+        let mut resets = self.redfish_resets().split_off(count);
+        resets.dedup();
+        resets
+    }
+
     fn cidr(&self) -> String {
         format!("{}/32", address(&self.node))
     }

@@ -102,6 +102,6 @@ fn a_stopped_controller_is_gone_and_fences_nothing(cluster: &Cluster) {
 fn the_second_level_fences_where_no_controller_runs(cluster: &mut Cluster) {
     let before = cluster.bmc("node2").redfish_resets().len();
     cluster.must("node1", &["stonith_admin", "--reboot", "node2", "--timeout", "30"]);
-    let resets = &cluster.bmc("node2").redfish_resets()[before..];
+    let resets = cluster.bmc("node2").redfish_resets_after(before);
     assert_eq!(resets, [ResetType::ForceOff, ResetType::On]);
 }

@@ -135,9 +135,7 @@ fn fence_by(cluster: &mut Cluster, node: &str, protocol: Protocol) {
     loss.verdict(cluster).unwrap_or_else(|complaint| panic!("{node}: {complaint}"));
     // A device with a BMC that it cannot talk to does not run.
     cluster.wait_until_online();
-    let mut resets = cluster.bmc(node).redfish_resets().split_off(before);
-    // On a busy machine a command may be sent twice.
-    resets.dedup();
+    let resets = cluster.bmc(node).redfish_resets_after(before);
     let reboot = [ResetType::ForceOff, ResetType::On];
     assert_eq!(resets, if protocol == Redfish { &reboot[..] } else { &[] }, "{node}");
 }
