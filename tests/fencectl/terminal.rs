@@ -170,7 +170,7 @@ fn what_is_done_by_then_stays_done() {
 fn a_password_is_asked_for_and_not_shown() {
     let bmcs = Bmcs::start(2);
     let mut terminal = terminal(fencectl(&["status", &bmcs.hosts("1-2"), "-u", "admin"]));
-    terminal.wait_for("Password: ").type_line("secret");
+    terminal.wait_for("Password: ").wait_until_keys_are_hidden().type_line("secret");
     let (code, screen) = terminal.end();
     assert_eq!(code, 0, "{screen:?}");
     assert!(!screen.contains("secret"), "{screen:?}");

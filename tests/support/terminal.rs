@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use pty_process::Size;
 use pty_process::blocking::{self, Pty};
 
@@ -68,6 +69,21 @@ impl Terminal {
             };
             self.screen.extend(more);
         }
+    }
+
+    /// Waits until keys are not shown any more: a prompt is there a moment before.
+    #[track_caller]
+    pub fn wait_until_keys_are_hidden(&mut self) -> &mut Self {
+        let deadline = Instant::now() + PATIENCE;
+        let are_shown = || {
+            let modes = tcgetattr(&*self.keyboard).expect("a terminal").local_flags;
+            modes.contains(LocalFlags::ECHO)
+        };
+        while are_shown() {
+            assert!(Instant::now() < deadline, "keys are shown");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self
     }
 
     /// Types a line.
