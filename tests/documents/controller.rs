@@ -113,7 +113,11 @@ const BLOCKS: &[Block] = &[
     },
     Block { prints: &["10.0.0.12:623: answered "], ..block("stonith-controller status rack1") },
     Block {
-        prints: &["fence_ipmilan 10.0.0.11:623: off\n", "controller rack1: stopped\n", "SIGHUP"],
+        prints: &[
+            "node1: off (fence_ipmilan 10.0.0.11:623)\n",
+            "controller rack1: stopped\n",
+            "SIGHUP",
+        ],
         ..block("journalctl")
     },
     // See the other test.

@@ -8,7 +8,7 @@ use std::{env, fs};
 use tempfile::TempDir;
 
 use crate::documents::{blocks, in_namespaces};
-use crate::support::redfish_server::folder_of;
+use crate::support::peers::folder_of;
 
 /// How each block of the page begins, and what is true after it.
 const PAGE: &[(&str, &str)] = &[

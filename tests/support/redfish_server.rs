@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-pub use super::peers::folder_of;
+use super::peers::folder_of;
 
 /// The user that all servers know, and its password.
 pub const USER: &str = "admin";
