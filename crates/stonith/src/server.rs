@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::net::RecvFlags;
 use serde::Serialize;
 use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -210,6 +211,9 @@ impl Connection {
         command: protocol::Command,
         deadline: Instant,
     ) -> Result<(), NotListening> {
+        if self.answers.nobody_waits() {
+            return Err(NotListening);
+        }
         let (told, mut tells) = mpsc::channel(MOST_NODES);
         let mut fencing = pin!(self.controller.fence(nodes, command.into(), deadline, told));
         let mut reached = None;
@@ -248,6 +252,13 @@ struct Answers {
 }
 
 impl Answers {
+    /// Whether whoever asked has hung up by now: while this process was held up, his time may have gone by. The kernel knows;
+    /// tokio finds out only when it waits for something the next time.
+    fn nobody_waits(&self) -> bool {
+        let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        matches!(rustix::net::recv(self.stream.as_ref(), &mut [0], peek), Ok((_, 0)))
+    }
+
     async fn say(&mut self, reply: impl Serialize) -> Result<(), NotListening> {
         let line = protocol::write(reply);
         match timeout(READING, self.stream.write_all(&line)).await {
