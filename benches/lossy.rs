@@ -184,8 +184,8 @@ impl Contestant {
     }
 }
 
-/// OpenIPMI's BMC, whose machine is on for ever. It is not the one of the tests, because asking that one's machine takes
-/// so long that ten callers at a time wait for each other.
+/// OpenIPMI's BMC, whose machine is on for ever. It is not the one of the tests, because asking that one's machine
+/// takes so long that ten callers at a time wait for each other.
 struct IpmiSim {
     address: SocketAddr,
     _child: Child,

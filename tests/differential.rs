@@ -1,6 +1,6 @@
-//! The same input through Debian's Python agent and through our `fence_ipmilan`, beyond the inputs that all agents have in
-//! common: same exit code, same standard output, same commands to the machine. Every difference that is meant to be is in
-//! docs/differences.md, and proved here.
+//! The same input through Debian's Python agent and through our `fence_ipmilan`, beyond the inputs that all agents have
+//! in common: same exit code, same standard output, same commands to the machine. Every difference that is meant to be
+//! is in docs/differences.md, and proved here.
 
 use std::io::Write;
 use std::time::Duration;

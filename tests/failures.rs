@@ -15,8 +15,8 @@ use crate::support::ipmi_sim::{IpmiSim, Setup};
 use crate::support::proxy::Proxy;
 use crate::support::sim::Sim;
 
-/// BMCs, what the agent is told besides, and the whole line that comes of it: without the time and the BMC's address, and
-/// with N for numbers of seconds and transmissions.
+/// BMCs, what the agent is told besides, and the whole line that comes of it: without the time and the BMC's address,
+/// and with N for numbers of seconds and transmissions.
 struct Failure {
     bmcs: Vec<Bmc>,
     lines: &'static [&'static str],

@@ -373,7 +373,8 @@ impl Forgery {
         Self::Foreign,
     ];
 
-    /// Puts the forgery in front of each answer: "power is off", to the request that was answered and to its neighbours.
+    /// Puts the forgery in front of each answer: "power is off", to the request that was answered and to its
+    /// neighbours.
     fn in_front(self) -> impl FnMut(&[u8]) -> Vec<Vec<u8>> + Send + 'static {
         move |genuine| {
             let Ok(Datagram::Ipmi15(packet)) = Datagram::parse(genuine) else {

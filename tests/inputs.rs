@@ -1,5 +1,6 @@
-//! Inputs that the agents have in common, through Debian's Python agents and through ours: same exit code, same standard
-//! output, same commands to the machine. Every difference that is meant to be is in docs/differences.md, and proved here.
+//! Inputs that the agents have in common, through Debian's Python agents and through ours: same exit code, same
+//! standard output, same commands to the machine. Every difference that is meant to be is in docs/differences.md, and
+//! proved here.
 
 use crate::support::comparison::redfish::RedfishBmc;
 use crate::support::comparison::{Bmc, Case, Outcome, compare, off, on};

@@ -1,5 +1,5 @@
-//! The built programs against real peers: OpenIPMI's `ipmi_sim`, Redfish emulators, Debian's Python agents, and a simulated
-//! BMC of ours.
+//! The built programs against real peers: OpenIPMI's `ipmi_sim`, Redfish emulators, Debian's Python agents, and a
+//! simulated BMC of ours.
 //!
 //! The peers are packages of Debian and PyPI; `tests/run` installs them. A test whose peer is missing fails.
 #![allow(

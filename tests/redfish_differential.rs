@@ -1,6 +1,6 @@
 //! The same input through Debian's Python agent and through our `fence_redfish`, beyond the inputs that all agents have
-//! in common: same exit code, same standard output, same resets to the machine. Every difference that is meant to be is in
-//! docs/differences.md, and proved here.
+//! in common: same exit code, same standard output, same resets to the machine. Every difference that is meant to be is
+//! in docs/differences.md, and proved here.
 
 use std::time::Duration;
 

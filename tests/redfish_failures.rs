@@ -15,8 +15,8 @@ use crate::support::agent::Agent;
 use crate::support::comparison::check_all;
 use crate::support::redfish_sim::RedfishSim;
 
-/// A service, what the agent is told besides, and the whole line that comes of it: without the time and the BMC's address,
-/// with N for numbers of seconds, and F for a fingerprint.
+/// A service, what the agent is told besides, and the whole line that comes of it: without the time and the BMC's
+/// address, with N for numbers of seconds, and F for a fingerprint.
 struct Failure {
     /// As docs/operation.md has it.
     name: &'static str,

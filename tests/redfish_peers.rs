@@ -1,6 +1,6 @@
-//! `fence_redfish`, and Debian's Python agent beside it, against Redfish services that nobody here wrote: the emulator of
-//! sushy-tools, whose machines can be switched, and simhall's, whose cannot; with nginx before them for what web servers
-//! of BMCs do. What came of it is read at the service, and what was asked in nginx's log.
+//! `fence_redfish`, and Debian's Python agent beside it, against Redfish services that nobody here wrote: the emulator
+//! of sushy-tools, whose machines can be switched, and simhall's, whose cannot; with nginx before them for what web
+//! servers of BMCs do. What came of it is read at the service, and what was asked in nginx's log.
 
 use std::fmt;
 
@@ -108,8 +108,8 @@ fn ways() -> Vec<(&'static str, Way)> {
     ]
 }
 
-/// Whether a way is nothing special for the Python agent: it speaks HTTP/1.1, and no two requests over a connection; and
-/// whoever redirects it to http loses it, which is told below.
+/// Whether a way is nothing special for the Python agent: it speaks HTTP/1.1, and no two requests over a connection;
+/// and whoever redirects it to http loses it, which is told below.
 fn is_for_ours_only(way: Way) -> bool {
     let Way::Nginx(setup) = way else { return false };
     setup.http2
@@ -310,8 +310,8 @@ impl Trust {
     }
 }
 
-/// A kind of certificate; why it is refused where nobody trusts it, and where it, or who has issued it, is in the bundle;
-/// and whether the Python agent takes it there.
+/// A kind of certificate; why it is refused where nobody trusts it, and where it, or who has issued it, is in the
+/// bundle; and whether the Python agent takes it there.
 type Row = (Kind, &'static str, Option<&'static str>, bool);
 
 const CERTIFICATES: &[Row] = &[

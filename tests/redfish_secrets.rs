@@ -1,4 +1,5 @@
-//! What `fence_redfish` knows and must not tell: the password, as it is and as Basic has it, and the token of a session.
+//! What `fence_redfish` knows and must not tell: the password, as it is and as Basic has it, and the token of a
+//! session.
 
 use std::fs;
 use std::io;

@@ -1,7 +1,8 @@
 //! A login at the mercy of whatever comes from the network: it never panics, it ends for good when it says so, and
 //! nobody gets in without the secrets.
 //!
-//! In IPMI 2.0 the fuzzer plays a BMC that knows the password, so that it comes as far as RAKP 4, but not the Kg; in IPMI
+//! In IPMI 2.0 the fuzzer plays a BMC that knows the password, so that it comes as far as RAKP 4, but not the Kg; in
+//! IPMI
 //! 1.5 one that does not know the password. A login that succeeds was forged.
 
 #![no_main]

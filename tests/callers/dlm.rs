@@ -1,7 +1,8 @@
 //! dlm_controld, with a dlm.conf of its own.
 //!
-//! The words of the lines `device` and `connect` come line by line on standard input, then `node`, if there is none among
-//! them, then `fail_time`, or for unfencing `action=on`. What the agent prints is thrown away; its exit code counts.
+//! The words of the lines `device` and `connect` come line by line on standard input, then `node`, if there is none
+//! among them, then `fail_time`, or for unfencing `action=on`. What the agent prints is thrown away; its exit code
+//! counts.
 
 use super::trial::{Caller, Parameters};
 use crate::support::agent::Agent;

@@ -1,7 +1,8 @@
 //! fenced and fence_node, of the cluster manager cman.
 //!
-//! What is configured for the node comes first, then its name, then what is configured for the device, `agent` among it: all
-//! on standard input. What the agent prints goes into a pipe that is read only when it has ended; its exit code counts.
+//! What is configured for the node comes first, then its name, then what is configured for the device, `agent` among
+//! it: all on standard input. What the agent prints goes into a pipe that is read only when it has ended; its exit code
+//! counts.
 
 use super::trial::{Caller, Parameters};
 use crate::support::agent::{Agent, Run};

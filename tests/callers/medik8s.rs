@@ -1,8 +1,10 @@
-//! medik8s' fence-agents-remediation: a controller in a container of Kubernetes, which runs the agents that it was built with.
+//! medik8s' fence-agents-remediation: a controller in a container of Kubernetes, which runs the agents that it was
+//! built with.
 //!
-//! Everything stands on the command line. To fence it is `--name=value`, and the exit code counts (in older versions, besides,
-//! the exact words, and nothing on standard error). To check a template it is `--action status --name value`, where older
-//! versions send an empty word behind a name that has no value; `Status: ON` on standard output counts, within 15 s.
+//! Everything stands on the command line. To fence it is `--name=value`, and the exit code counts (in older versions,
+//! besides, the exact words, and nothing on standard error). To check a template it is `--action status --name value`,
+//! where older versions send an empty word behind a name that has no value; `Status: ON` on standard output counts,
+//! within 15 s.
 //!
 //! The container has a user without rights, a root that cannot be written to, and no home.
 

@@ -1,8 +1,8 @@
 //! oVirt: the host that fences for the engine runs the agent by its vdsm, as the user vdsm.
 //!
-//! Standard input begins with five lines of old names; `port` and `secure` follow where they are set, then the options of
-//! the engine, in any order and without a newline at the end. The exit code counts, 0, 1 or 2; of a failure, what was
-//! printed is shown to the administrator.
+//! Standard input begins with five lines of old names; `port` and `secure` follow where they are set, then the options
+//! of the engine, in any order and without a newline at the end. The exit code counts, 0, 1 or 2; of a failure, what
+//! was printed is shown to the administrator.
 
 use std::thread;
 use std::time::Duration;
@@ -92,8 +92,8 @@ fn reads_the_power<B: Bmc>() {
     assert!(shown.contains(": wrong "), "{shown}");
 }
 
-/// `port` is there when the host has one; `secure`, and `slot` among the options, are for other agents, and worth a warning
-/// that the Python agents give, too.
+/// `port` is there when the host has one; `secure`, and `slot` among the options, are for other agents, and worth a
+/// warning that the Python agents give, too.
 #[test]
 fn ovirt_sends_words_for_other_agents() {
     ignores_other_words::<IpmiSim>();
@@ -132,8 +132,8 @@ fn is_understood_of_old<B: Bmc>() {
 }
 
 /// What the engine adds for each kind of BMC that is switched by our agents: on x86, and on POWER, where one name is
-/// misspelt. Where `lanplus` has no value, IPMI 2.0 is found without it, as these BMCs have nothing older. (drac5, ilo, rsa
-/// and others have agents of their own; redfish has `ssl_insecure=1`, which all tests here have.)
+/// misspelt. Where `lanplus` has no value, IPMI 2.0 is found without it, as these BMCs have nothing older. (drac5, ilo,
+/// rsa and others have agents of their own; redfish has `ssl_insecure=1`, which all tests here have.)
 const DEFAULTS: &[(&str, &str)] = &[
     ("drac7", "privlvl=OPERATOR\nlanplus\ndelay=10"),
     ("ilo3", "lanplus\npower_wait=4"),

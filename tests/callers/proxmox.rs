@@ -1,7 +1,7 @@
 //! Proxmox VE's HA manager, with hardware fencing (/etc/pve/ha/fence.cfg).
 //!
-//! The words of the lines `device` and `connect` become options: names of one letter `-k value`, others `--name=value`, both
-//! without a value where they have none. A shell runs it by its name, with the usual PATH; its exit code counts.
+//! The words of the lines `device` and `connect` become options: names of one letter `-k value`, others `--name=value`,
+//! both without a value where they have none. A shell runs it by its name, with the usual PATH; its exit code counts.
 
 use bmc_sim::redfish::{RedfishConfig, RedfishSystem};
 

@@ -1,5 +1,5 @@
-//! What the shells for clusters have in common: they read the metadata, show them, and make devices of which pacemaker then
-//! has the fencing done.
+//! What the shells for clusters have in common: they read the metadata, show them, and make devices of which pacemaker
+//! then has the fencing done.
 
 use super::pacemaker::{expect_silent, runs};
 use super::trial::Parameters;

@@ -1,5 +1,5 @@
-//! What every caller is tried with: a machine that can be fenced, one that stays on, and a wrong password. The Python agent
-//! comes first: what works with it shows that the call is the caller's.
+//! What every caller is tried with: a machine that can be fenced, one that stays on, and a wrong password. The Python
+//! agent comes first: what works with it shows that the call is the caller's.
 
 use crate::support::agent::{Agent, Run};
 use crate::support::comparison::{Bmc, different};

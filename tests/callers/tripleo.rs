@@ -1,7 +1,7 @@
 //! TripleO: puppet has pcs make the devices, then pacemaker calls.
 //!
-//! Each parameter stands in double quotes, by its old name, on the command line of a shell; booleans are `true` and `false`;
-//! the port may stand behind the address as well.
+//! Each parameter stands in double quotes, by its old name, on the command line of a shell; booleans are `true` and
+//! `false`; the port may stand behind the address as well.
 
 use super::pacemaker::{as_pacemaker, expect_silent, runs};
 use super::trial::{Caller, Parameters};
@@ -48,8 +48,8 @@ fn tripleo_fences() {
     TRIPLEO.fences::<RedfishBmc>(Some("off"));
 }
 
-/// `redfish_verify_ca` of the node decides; `false` really means that certificates are checked. The port may stand behind the
-/// address, too, and the system may be named.
+/// `redfish_verify_ca` of the node decides; `false` really means that certificates are checked. The port may stand
+/// behind the address, too, and the system may be named.
 #[test]
 fn tripleo_fences_by_redfish() {
     let bmc = RedfishBmc::start(&Setup::default(), true);
@@ -67,8 +67,8 @@ fn tripleo_fences_by_redfish() {
     assert_eq!(bmc.commands(), "off");
 }
 
-/// What was configured before pcs checked parameters, or with `--force`: quotes that stayed, and parameters that agents of
-/// old had.
+/// What was configured before pcs checked parameters, or with `--force`: quotes that stayed, and parameters that agents
+/// of old had.
 #[test]
 fn puppet_of_old_is_understood() {
     is_understood_of_old::<IpmiSim>(&["timeout", "use_sudo"]);

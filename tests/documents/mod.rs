@@ -1,5 +1,5 @@
-//! Every command that a document shows is run as it stands there, but for what the reader has to fill in, in namespaces of
-//! its own: see `stage`.
+//! Every command that a document shows is run as it stands there, but for what the reader has to fill in, in namespaces
+//! of its own: see `stage`.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

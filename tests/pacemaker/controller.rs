@@ -1,5 +1,5 @@
-//! The controller as a resource of the cluster, on each node, and `fence_controller` as its only fence device; but for a
-//! node that has one of its own as well, as the second level.
+//! The controller as a resource of the cluster, on each node, and `fence_controller` as its only fence device; but for
+//! a node that has one of its own as well, as the second level.
 
 use std::process::Command;
 

@@ -140,7 +140,8 @@ fn fence_by(cluster: &mut Cluster, node: &str, protocol: Protocol) {
     assert_eq!(resets, if protocol == Redfish { &reboot[..] } else { &[] }, "{node}");
 }
 
-/// The checks of this page are worth what they find out. (A machine whose power has failed is off, whatever an agent says.)
+/// The checks of this page are worth what they find out. (A machine whose power has failed is off, whatever an agent
+/// says.)
 #[test]
 fn agents_that_fence_nothing_are_found_out() {
     let cases = [

@@ -1,4 +1,5 @@
-//! Host names with several addresses, in a hosts file that only the agent sees: it must not take one machine for another.
+//! Host names with several addresses, in a hosts file that only the agent sees: it must not take one machine for
+//! another.
 
 use std::fs;
 

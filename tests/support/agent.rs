@@ -70,8 +70,8 @@ impl Agent {
     /// Ours, under one of its names, in a folder where everybody may run it: the build folder may be private.
     pub fn for_anybody(folder: &TempDir, name: &str) -> Self {
         let copied = folder.path().join(name);
-        // Another process copies it: a file that this one has open for writing cannot be run while another test starts a
-        // program, which inherits it.
+        // Another process copies it: a file that this one has open for writing cannot be run while another test starts
+        // a program, which inherits it.
         let copy = Command::new("cp").arg(program(name)).arg(&copied).status();
         assert!(copy.expect("cp starts").success());
         for path in [folder.path(), &copied] {

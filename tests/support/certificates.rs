@@ -6,8 +6,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// What is special about a certificate. Where nothing else is said, it is of X.509 v3, for 127.0.0.1 and localhost, with a
-/// key on P-256, signed with SHA-256, valid now.
+/// What is special about a certificate. Where nothing else is said, it is of X.509 v3, for 127.0.0.1 and localhost,
+/// with a key on P-256, signed with SHA-256, valid now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     /// By an authority of its own, which no system trusts.

@@ -324,8 +324,8 @@ impl Connection {
         );
     }
 
-    /// The answers to a request to fence, in their order, and whether a device was reached; `None` where it hangs up before
-    /// the last one.
+    /// The answers to a request to fence, in their order, and whether a device was reached; `None` where it hangs up
+    /// before the last one.
     #[track_caller]
     pub fn fenced(&mut self) -> (Vec<NodeReply>, Option<bool>) {
         let mut replies = Vec::new();

@@ -1,5 +1,5 @@
-//! A node of a cluster as its administrator has it: our agents are in /usr/sbin, pcs and crmsh are installed. No cluster runs
-//! there; its configuration (CIB) is a file, as pacemaker's tools take it from `CIB_file`.
+//! A node of a cluster as its administrator has it: our agents are in /usr/sbin, pcs and crmsh are installed. No
+//! cluster runs there; its configuration (CIB) is a file, as pacemaker's tools take it from `CIB_file`.
 
 use std::fs;
 use std::path::PathBuf;

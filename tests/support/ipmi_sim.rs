@@ -38,8 +38,8 @@ pub struct Setup {
     pub behind: bool,
     /// Where it listens; on a free port of loopback, where nothing is said.
     pub address: Option<SocketAddr>,
-    /// The command that its machine's power supply is; one of its own, where nothing is said. What this page tells of the
-    /// machine is not true then.
+    /// The command that its machine's power supply is; one of its own, where nothing is said. What this page tells of
+    /// the machine is not true then.
     pub chassis: Option<String>,
     /// What it is started through.
     pub launcher: Launcher,
@@ -144,8 +144,8 @@ impl IpmiSim {
         }
     }
 
-    /// The power commands that the machine got, in order: `set power 0` and the like; `behind set power 0`, if it was the
-    /// one behind.
+    /// The power commands that the machine got, in order: `set power 0` and the like; `behind set power 0`, if it was
+    /// the one behind.
     pub fn commands(&self) -> Vec<String> {
         let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         log.lines().map(str::to_owned).collect()
@@ -243,8 +243,8 @@ fn lan_conf(folder: &TempDir, address: SocketAddr, setup: &Setup) -> String {
     conf
 }
 
-/// The machine: `power` holds the state, and when (in ms since the epoch) it becomes true; the other one until then. The
-/// one behind has files of its own, but for the log.
+/// The machine: `power` holds the state, and when (in ms since the epoch) it becomes true; the other one until then.
+/// The one behind has files of its own, but for the log.
 fn write_chassis(folder: &TempDir, setup: &Setup) {
     let path = folder.path().join("chassis");
     let delay = setup.delay.as_millis();

@@ -1,4 +1,5 @@
-//! nginx before a Redfish service, as BMCs have a web server before theirs. Its log tells what came over which connection.
+//! nginx before a Redfish service, as BMCs have a web server before theirs. Its log tells what came over which
+//! connection.
 
 use std::fmt::Write as _;
 use std::fs;

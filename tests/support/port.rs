@@ -3,8 +3,8 @@
 use std::net::{TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// A port that nobody has now, neither of TCP nor of UDP. Not one that the kernel would give to the next socket that asks
-/// for any, and not the same for two tests.
+/// A port that nobody has now, neither of TCP nor of UDP. Not one that the kernel would give to the next socket that
+/// asks for any, and not the same for two tests.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let offset = (std::process::id() % 100) as u16 * 200;

@@ -30,7 +30,8 @@ pub struct Sushy {
 const HASH: &str = "$2b$04$qljdVFYp4QM370fPGVVzQO0BvXCp0Gd0L8uC8S0hNgXBeNEwt7F72";
 
 impl Sushy {
-    /// With these systems, all of them on. In clear, where it has no certificate. A change of power takes a second at most.
+    /// With these systems, all of them on. In clear, where it has no certificate. A change of power takes a second at
+    /// most.
     pub fn start(front: Front, identity: Option<&Identity>, systems: &[&str]) -> Self {
         Self::start_with(front, identity, systems, 1)
     }

@@ -5,11 +5,11 @@
 //! [`Farm`] is thousands of them in one process, for clients that talk to many. [`Network`] is a bad network, [`Link`]
 //! one over real sockets.
 //!
-//! Over LAN it has sessions of IPMI 2.0, with all cipher suites but those with xRC4, with or without Kg, and of IPMI 1.5
-//! ([`Ipmi15`]); and the commands that switching power needs. It is as strict as a good BMC: packets must be genuine and
-//! in the receive window, users must have the privilege. [`Faults`] make it misbehave, and [`Config::quirks`] give it
-//! the peculiarities of a vendor's BMC: a client that does not know them fails as it would there. A [`Satellite`] is a
-//! controller behind it, to which it passes requests on. It has no sensors.
+//! Over LAN it has sessions of IPMI 2.0, with all cipher suites but those with xRC4, with or without Kg, and of IPMI
+//! 1.5 ([`Ipmi15`]); and the commands that switching power needs. It is as strict as a good BMC: packets must be
+//! genuine and in the receive window, users must have the privilege. [`Faults`] make it misbehave, and
+//! [`Config::quirks`] give it the peculiarities of a vendor's BMC: a client that does not know them fails as it would
+//! there. A [`Satellite`] is a controller behind it, to which it passes requests on. It has no sensors.
 
 mod bmc;
 mod config;

@@ -20,8 +20,8 @@ const LONGEST_QUEUE: usize = 1024;
 
 /// A bad network over real sockets: a UDP proxy before a BMC, with a [`Network`] each way. It stops when dropped.
 ///
-/// Every address that sends to it is a client of its own, with a socket of its own towards the BMC, so that the BMC
-/// can tell them apart, and with a pair of networks of its own. So the fate of one client's datagrams does not depend on
+/// Every address that sends to it is a client of its own, with a socket of its own towards the BMC, so that the BMC can
+/// tell them apart, and with a pair of networks of its own. So the fate of one client's datagrams does not depend on
 /// what another one sends in between: with the same seed, the first client meets with the same mishaps every time, and
 /// so does the second.
 pub struct Link {

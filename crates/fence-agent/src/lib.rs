@@ -3,8 +3,8 @@
 //! ([`main`]), or by a provider ([`main_by_provider`]).
 //!
 //! The one rule: a success is printed only for a [`Success`](fencing::Success), which holds what the procedure has
-//! seen, or is the word of the program's own provider. Everything else that can happen (wrong usage, signals, bugs) ends
-//! with exit code 1, which costs the caller another try. Exit code 2 means `Status: OFF`, and nothing else.
+//! seen, or is the word of the program's own provider. Everything else that can happen (wrong usage, signals, bugs)
+//! ends with exit code 1, which costs the caller another try. Exit code 2 means `Status: OFF`, and nothing else.
 
 mod exit;
 mod failure;

@@ -20,7 +20,8 @@ pub trait Device: Send {
     fn address(&self) -> String;
 
     /// A new operation begins: what was held to within one operation only, such as which address has answered and what
-    /// was asked for, is forgotten. A session or connection that is there is kept, and what is [`known`](Device::known).
+    /// was asked for, is forgotten. A session or connection that is there is kept, and what is
+    /// [`known`](Device::known).
     fn begin(&mut self) {}
 
     /// Which of the device's machines the following calls are about, by the name that the parameter `plug` takes; with
@@ -86,7 +87,8 @@ pub trait Device: Send {
 pub struct Known {
     /// It has several machines. Should it have one only now, that one is not meant by the name of another.
     pub has_several: bool,
-    /// The UUID (GUID) of its only machine, as it tells it. Who has another one is another machine, whatever its address.
+    /// The UUID (GUID) of its only machine, as it tells it. Who has another one is another machine, whatever its
+    /// address.
     pub uuid: Option<String>,
 }
 

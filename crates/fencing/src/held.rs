@@ -24,8 +24,8 @@ const SETTLES: Duration = Duration::from_secs(5);
 const CLOSED_BEFORE_ANOTHER: Duration = Duration::from_millis(500);
 
 /// A device that is held between actions, for programs that live long: logged in once, it costs an action no more than
-/// the requests of the action itself. Made by [`Fence::hold`](crate::Fence::hold); connected by the first call, and again
-/// by the next one after anything went wrong.
+/// the requests of the action itself. Made by [`Fence::hold`](crate::Fence::hold); connected by the first call, and
+/// again by the next one after anything went wrong.
 ///
 /// Each call is an operation of its own, carried out as by [`Fence`](crate::Fence) and held to the same promises:
 /// nothing that an earlier call has seen counts in a later one, but for who has answered: another machine at the same
@@ -33,18 +33,18 @@ const CLOSED_BEFORE_ANOTHER: Duration = Duration::from_millis(500);
 /// anything was switched is opened anew within the call, the password script asked again: whatever has become stale, a
 /// held device is no worse than a new one.
 ///
-/// The plug is that of the agent; `None` is the configuration's, if it has one. Agents of which each device has one machine
-/// ignore it.
+/// The plug is that of the agent; `None` is the configuration's, if it has one. Agents of which each device has one
+/// machine ignore it.
 ///
 /// A future may be dropped at any time. One of a reading ([`Held::status`], [`Held::monitor`], [`Held::list`]) costs no
-/// session, so that a reading may make way for a command; by Redfish it costs the connection. After one of a command the
-/// device is closed, and opened anew by the next call; and as after any command of which nobody knows what becomes, the next
-/// one waits for a few seconds. There is no second session while the first is being closed, unless that takes longer than
-/// half a second.
+/// session, so that a reading may make way for a command; by Redfish it costs the connection. After one of a command
+/// the device is closed, and opened anew by the next call; and as after any command of which nobody knows what becomes,
+/// the next one waits for a few seconds. There is no second session while the first is being closed, unless that takes
+/// longer than half a second.
 ///
 /// Sessions are given back, and programs that were started have ended, after [`Held::close`], which should be the last
-/// call. Without it the device forgets its sessions after a while; [`Fence::finish`](crate::Fence::finish) does not wait
-/// for them.
+/// call. Without it the device forgets its sessions after a while; [`Fence::finish`](crate::Fence::finish) does not
+/// wait for them.
 pub struct Held {
     provider: Arc<dyn Provider>,
     config: AgentConfig,
@@ -101,8 +101,8 @@ impl Held {
         &self.config
     }
 
-    /// Whether a session or connection is kept between calls. Otherwise its provider has no such thing, and each call is
-    /// one of the provider's.
+    /// Whether a session or connection is kept between calls. Otherwise its provider has no such thing, and each call
+    /// is one of the provider's.
     #[must_use]
     pub fn keeps_session(&self) -> bool {
         self.keeps_session
@@ -194,8 +194,9 @@ impl Held {
         let _ = timeout(operation::CLOSING, self.closing.wait()).await;
     }
 
-    /// Takes whoever answers next for the device. Until then, one with another UUID than has answered before is refused:
-    /// an address that has moved to another BMC would fence another machine, and success would be said of this one.
+    /// Takes whoever answers next for the device. Until then, one with another UUID than has answered before is
+    /// refused: an address that has moved to another BMC would fence another machine, and success would be said of this
+    /// one.
     pub fn accept_another(&mut self) {
         self.give_up();
         self.known.uuid = None;
@@ -227,8 +228,8 @@ impl Held {
         Ok(Call { config, plug, action, delay: Duration::ZERO, deadline })
     }
 
-    /// Carries it out with the device. Where it fails the device is closed, so that nothing of what failed stays, unless it
-    /// is only about the machine that was named.
+    /// Carries it out with the device. Where it fails the device is closed, so that nothing of what failed stays,
+    /// unless it is only about the machine that was named.
     async fn act<T: Send>(
         &mut self,
         call: Call,
@@ -265,8 +266,8 @@ impl Held {
         }
     }
 
-    /// After a call that was dropped: a device is kept if it was only being read, and goes on with a login that had been
-    /// begun. Nobody knows what became of a command.
+    /// After a call that was dropped: a device is kept if it was only being read, and goes on with a login that had
+    /// been begun. Nobody knows what became of a command.
     fn settle(&mut self) {
         if self.stage == Stage::Commanding {
             self.give_up();

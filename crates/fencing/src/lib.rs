@@ -72,8 +72,8 @@
 //!
 //! # Devices that are held
 //!
-//! A program that lives long need not log in each time. [`Fence::hold`] makes a [`Held`] device, which keeps its session
-//! or connection from one call to the next, and is opened anew when anything has gone wrong:
+//! A program that lives long need not log in each time. [`Fence::hold`] makes a [`Held`] device, which keeps its
+//! session or connection from one call to the next, and is opened anew when anything has gone wrong:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]

@@ -78,7 +78,8 @@ impl Client {
         }
     }
 
-    /// Whether a call of [`Client::login`] that was dropped has left half a session at the BMC; the next call goes on with it.
+    /// Whether a call of [`Client::login`] that was dropped has left half a session at the BMC; the next call goes on
+    /// with it.
     #[must_use]
     pub fn is_half_open(&self) -> bool {
         self.session.is_half_open()

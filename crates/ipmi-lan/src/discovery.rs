@@ -47,8 +47,8 @@ impl Discovery {
         self.ask(&ping, Step::PresencePing, accept, deadline).await
     }
 
-    /// Get Channel Authentication Capabilities (IPMI 2.0 §22.13), in the format of IPMI 1.5, which every BMC knows. A BMC
-    /// that refuses to tell of IPMI 2.0, or does not answer in half of the time, is asked for what IPMI 1.5 has.
+    /// Get Channel Authentication Capabilities (IPMI 2.0 §22.13), in the format of IPMI 1.5, which every BMC knows. A
+    /// BMC that refuses to tell of IPMI 2.0, or does not answer in half of the time, is asked for what IPMI 1.5 has.
     ///
     /// # Errors
     /// When no answer comes by `deadline`, or the BMC refuses.

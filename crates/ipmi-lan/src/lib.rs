@@ -77,9 +77,9 @@
 //!
 //! # What it promises
 //!
-//! Nothing is believed inside a session that is not as genuine as the session has it, every length is checked, every wait
-//! has an end, and [`Password`], [`Kg`] and session keys are wiped when they are dropped. What vendors do against the
-//! specification stands in one place, [`Quirk::facts`], and is found out where that is possible.
+//! Nothing is believed inside a session that is not as genuine as the session has it, every length is checked, every
+//! wait has an end, and [`Password`], [`Kg`] and session keys are wiped when they are dropped. What vendors do against
+//! the specification stands in one place, [`Quirk::facts`], and is found out where that is possible.
 //!
 //! What it does not do: cipher suites with xRC4 (4, 5, 9, 10, 13, 14, 18, 19), sensors, serial over LAN.
 

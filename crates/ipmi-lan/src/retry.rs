@@ -17,14 +17,15 @@ pub struct RetryPolicy {
     /// intervals.
     pub longest_interval: Duration,
     /// For how long one message of a login is repeated before the login starts anew, with new session ids and random
-    /// numbers. One second, more at a BMC that is found to be slow or has no room: many BMCs answer a message only once,
-    /// so that its repetitions are in vain when the answer was lost.
+    /// numbers. One second, more at a BMC that is found to be slow or has no room: many BMCs answer a message only
+    /// once, so that its repetitions are in vain when the answer was lost.
     pub step_time: Duration,
     /// The same for Activate Session of IPMI 1.5. Two: many BMCs answer it only once, so that a lost answer takes a new
     /// challenge.
     pub transmissions_per_activation: u32,
     /// How many challenges of IPMI 1.5 are taken up before the password is held to be wrong: BMCs drop those without a
-    /// word. Ten (6 s): on a link that loses 30 % each way every third attempt fails. Four, where nothing else was lost.
+    /// word. Ten (6 s): on a link that loses 30 % each way every third attempt fails. Four, where nothing else was
+    /// lost.
     pub activations: u32,
     /// A BMC that has not answered anything for so long is not there.
     pub silence: Duration,

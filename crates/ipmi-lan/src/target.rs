@@ -4,8 +4,8 @@ use crate::wire::{Address, RequestMessage, ResponseMessage};
 
 /// A controller behind the BMC, to which the BMC passes requests on ("bridging", IPMI 2.0 §6.13, §22.7).
 ///
-/// An answer counts as the target's when it has the target's address. So neither the address of the BMC itself, 20h, nor
-/// that of the controller in between is any good for a target: nobody could tell whose answer it is.
+/// An answer counts as the target's when it has the target's address. So neither the address of the BMC itself, 20h,
+/// nor that of the controller in between is any good for a target: nobody could tell whose answer it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The controller's address on its channel.

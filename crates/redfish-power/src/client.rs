@@ -50,8 +50,8 @@ pub struct Config {
 /// A client for the power of one system, or of one at a time of several behind the same service.
 ///
 /// Each call comes back by its deadline. It connects when it is first asked for something, and again when the
-/// connection was lost; [`Client::close`] gives back what it holds at the service. A future of a reading that is dropped
-/// costs a connection at most.
+/// connection was lost; [`Client::close`] gives back what it holds at the service. A future of a reading that is
+/// dropped costs a connection at most.
 ///
 /// Within an operation, from [`Client::begin`] to the next, all answers are those of one system at one address. Without
 /// that call it is one operation all the time.
@@ -102,16 +102,18 @@ impl Client {
         })
     }
 
-    /// Begins a new operation: what the last one was held to is forgotten, such as the address and the system that answered.
-    /// The connection and a session are kept, and where systems were found, each of which has to be the same still.
+    /// Begins a new operation: what the last one was held to is forgotten, such as the address and the system that
+    /// answered. The connection and a session are kept, and where systems were found, each of which has to be the same
+    /// still.
     pub fn begin(&mut self) {
         self.connection.begin();
         self.begin_with_system();
     }
 
-    /// Means another system from now on, by its Id, Name, UUID, HostName or SerialNumber, exactly, and each by one of these
-    /// only; without a name, the one that the configuration means. What was held to with the one before is forgotten. Where the configuration has the path of the
-    /// system, no other can be meant: the name must be one of its names.
+    /// Means another system from now on, by its Id, Name, UUID, HostName or SerialNumber, exactly, and each by one of
+    /// these only; without a name, the one that the configuration means. What was held to with the one before is
+    /// forgotten. Where the configuration has the path of the system, no other can be meant: the name must be one of
+    /// its names.
     pub fn select(&mut self, choice: Option<&str>) {
         if self.selected.as_deref() != choice {
             self.selected = choice.map(str::to_owned);
@@ -119,8 +121,8 @@ impl Client {
         }
     }
 
-    /// Whether the service was seen to have several systems. Then the only one that may be left is not meant by whatever
-    /// name.
+    /// Whether the service was seen to have several systems. Then the only one that may be left is not meant by
+    /// whatever name.
     #[must_use]
     pub fn has_several(&self) -> bool {
         self.has_several
@@ -159,7 +161,8 @@ impl Client {
         Ok(if is_believed { state } else { PowerState::PoweringOff })
     }
 
-    /// The system, read from the service now. The first time it is looked for, unless the configuration says where it is.
+    /// The system, read from the service now. The first time it is looked for, unless the configuration says where it
+    /// is.
     ///
     /// # Errors
     /// When no trustworthy answer came; when there is no system, or no telling which; when it is another one than the
@@ -186,8 +189,8 @@ impl Client {
         Ok(self.operation.last.insert(system))
     }
 
-    /// The system that is meant: where it was found before, if it is there still; otherwise where the configuration says, or
-    /// among all that there are.
+    /// The system that is meant: where it was found before, if it is there still; otherwise where the configuration
+    /// says, or among all that there are.
     async fn found(&mut self, deadline: Instant) -> Result<ComputerSystem, Error> {
         if let Some(system) = self.found_again(deadline).await? {
             return Ok(system);
@@ -317,8 +320,8 @@ impl Client {
         }
     }
 
-    /// Whether the system says that it was last reset after the service took the last reset, by the service's own clock (the
-    /// `Date` of its answers), and not later than now. A service without a clock that is set proves nothing.
+    /// Whether the system says that it was last reset after the service took the last reset, by the service's own clock
+    /// (the `Date` of its answers), and not later than now. A service without a clock that is set proves nothing.
     #[must_use]
     pub fn was_reset_since(&self) -> bool {
         let last_reset =
@@ -407,8 +410,8 @@ impl Client {
         Ok(system)
     }
 
-    /// The types of reset that the service says in another place than the system; asked once in an operation, until it has
-    /// said them.
+    /// The types of reset that the service says in another place than the system; asked once in an operation, until it
+    /// has said them.
     async fn allowable(
         &mut self,
         system: &str,
@@ -455,8 +458,8 @@ impl Client {
         Ok(())
     }
 
-    /// Posts the reset; once more with the system's ETag, or with any, if the service wants one (412 or 428): some want it,
-    /// others refuse it, and AMI's refuses its own.
+    /// Posts the reset; once more with the system's ETag, or with any, if the service wants one (412 or 428): some want
+    /// it, others refuse it, and AMI's refuses its own.
     async fn post(
         &mut self,
         url: &Url,
@@ -541,8 +544,8 @@ pub(crate) fn http_builder(address: &Address, policy: &RetryPolicy) -> reqwest::
         .tcp_nodelay(true)
 }
 
-/// Whether the environment wants no proxy for any host. reqwest, which reads it for what else it says, takes `*` for host
-/// names only.
+/// Whether the environment wants no proxy for any host. reqwest, which reads it for what else it says, takes `*` for
+/// host names only.
 fn is_without_proxy() -> bool {
     let hosts = ["no_proxy", "NO_PROXY"].into_iter().find_map(|name| env::var(name).ok());
     hosts.is_some_and(|hosts| hosts.split(',').any(|host| host.trim() == "*"))

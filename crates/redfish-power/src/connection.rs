@@ -121,8 +121,8 @@ impl Connection {
         }
     }
 
-    /// What an answer means. HTTP statuses that asking again may change: 401, if there is another way to say who
-    /// asks; 429 and 503, when the service has been left alone for as long as it wants; 500, 502 and 504 for a few times, as
+    /// What an answer means. HTTP statuses that asking again may change: 401, if there is another way to say who asks;
+    /// 429 and 503, when the service has been left alone for as long as it wants; 500, 502 and 504 for a few times, as
     /// they come from services that are starting. All others are final.
     async fn judge(
         &mut self,
@@ -144,7 +144,8 @@ impl Connection {
                 admission.another_way(wire, patience, step, refusal, deadline).await?;
                 Again::Now
             }
-            // What must not be done twice is for the caller to repeat, unless the service says that it is to blame for it.
+            // What must not be done twice is for the caller to repeat, unless the service says that it is to blame for
+            // it.
             status if is_busy(&refusal) && (question.repeatable || status.is_client_error()) => {
                 patience.after_busy(step, refusal, &wire.policy)
             }

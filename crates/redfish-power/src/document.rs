@@ -7,9 +7,9 @@ const MOST_MENDED: usize = 64;
 
 /// Reads a document. Where a name stands twice the last one counts, as in the Python agent.
 ///
-/// BMCs are known to send a byte order mark in front, bytes that are not UTF-8 in names, and `NaN` for sensors that have
-/// no value. None of that is in what matters here, and none of it makes half a document whole: it ends with its last
-/// brace, or is none.
+/// BMCs are known to send a byte order mark in front, bytes that are not UTF-8 in names, and `NaN` for sensors that
+/// have no value. None of that is in what matters here, and none of it makes half a document whole: it ends with its
+/// last brace, or is none.
 pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut text = String::from_utf8_lossy(bytes).into_owned();

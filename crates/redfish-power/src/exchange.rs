@@ -99,8 +99,8 @@ async fn sent(
     Ok(Answer { status, headers, body })
 }
 
-/// The whole body. One that ends with the connection, and the connection without the good-bye of TLS, is taken for whole:
-/// a document that was cut off is none, and is found out when it is read.
+/// The whole body. One that ends with the connection, and the connection without the good-bye of TLS, is taken for
+/// whole: a document that was cut off is none, and is found out when it is read.
 async fn whole_body(mut response: reqwest::Response) -> Result<Vec<u8>, ExchangeFailure> {
     let ends_with_connection = !response.headers().contains_key(header::CONTENT_LENGTH)
         && !response.headers().contains_key(header::TRANSFER_ENCODING);

@@ -40,17 +40,17 @@
 //!
 //! # What it promises
 //!
-//! - Every call comes back by its deadline, whatever the service does; a service that hangs, drips or never ends an answer
-//!   is one that did not answer.
-//! - Credentials go to one [`Origin`], by TLS. Links and redirections that lead elsewhere are errors; those that lead to
-//!   `http://` at the same host, as BMCs behind a TLS terminator write them, are followed by TLS.
-//! - One connection serves all calls, where the service keeps it. Services that close it after each answer, after a number
-//!   of them, or while it is idle are connected to again.
-//! - It may live long: [`Client::begin`] ends what is held to within one operation, such as the address and the system that
-//!   answered first, and [`Client::select`] means another system of the same service, over the same connection.
+//! - Every call comes back by its deadline, whatever the service does; a service that hangs, drips or never ends an
+//!   answer is one that did not answer.
+//! - Credentials go to one [`Origin`], by TLS. Links and redirections that lead elsewhere are errors; those that lead
+//!   to `http://` at the same host, as BMCs behind a TLS terminator write them, are followed by TLS.
+//! - One connection serves all calls, where the service keeps it. Services that close it after each answer, after a
+//!   number of them, or while it is idle are connected to again.
+//! - It may live long: [`Client::begin`] ends what is held to within one operation, such as the address and the system
+//!   that answered first, and [`Client::select`] means another system of the same service, over the same connection.
 //! - Basic authentication first. A session is opened only where Basic is refused, and [`Client::close`] deletes it.
-//! - A reset that may have been carried out is not repeated, unless it names a state, as `ForceOff` and `On` do; and then once
-//!   at most. What it did is for [`Client::power_state`] to tell.
+//! - A reset that may have been carried out is not repeated, unless it names a state, as `ForceOff` and `On` do; and
+//!   then once at most. What it did is for [`Client::power_state`] to tell.
 //!
 //! # What an HTTP status means
 //!
@@ -67,7 +67,8 @@
 //!
 //! # Which reset
 //!
-//! The first of these that the system allows, by AllowableValues or ActionInfo; where it does not say, the first of all.
+//! The first of these that the system allows, by AllowableValues or ActionInfo; where it does not say, the first of
+//! all.
 //!
 //! | purpose | types |
 //! |---|---|

@@ -18,9 +18,9 @@ impl Listed {
         candidates.count() + self.absent.len() > 1
     }
 
-    /// The one system that is meant. Candidates are those that can be reset: a baseboard beside the host cannot. The only
-    /// candidate is meant whatever name is given, unless the name is that of a system that cannot be reset, or may be that of
-    /// one that is not there, or was there before (`had_several`).
+    /// The one system that is meant. Candidates are those that can be reset: a baseboard beside the host cannot. The
+    /// only candidate is meant whatever name is given, unless the name is that of a system that cannot be reset, or may
+    /// be that of one that is not there, or was there before (`had_several`).
     pub(crate) fn chosen(
         self,
         choice: Option<&str>,

@@ -51,8 +51,8 @@ impl Origin {
         if self.is_here(&url) { Ok(self.with_path_of(&url)) } else { Err(elsewhere()) }
     }
 
-    /// Where a redirection leads. A foreign host is let pass where it names the same path with or without a slash at its
-    /// end: iLO 4 names its own address there, which is another one behind a NAT. The request stays at this origin.
+    /// Where a redirection leads. A foreign host is let pass where it names the same path with or without a slash at
+    /// its end: iLO 4 names its own address there, which is another one behind a NAT. The request stays at this origin.
     ///
     /// # Errors
     /// When it leads to another origin.
@@ -68,8 +68,8 @@ impl Origin {
         }
     }
 
-    /// The resource that a link names at this origin, whatever host it is written with: services know themselves by other
-    /// names than their users do. The request stays here.
+    /// The resource that a link names at this origin, whatever host it is written with: services know themselves by
+    /// other names than their users do. The request stays here.
     pub(crate) fn here(&self, from: &Url, link: &str) -> Option<Url> {
         from.join(link).ok().filter(|url| url.has_host()).map(|url| self.with_path_of(&url))
     }

@@ -5,8 +5,8 @@ use tokio::time::Instant;
 /// How long to wait for what, and how often to ask again. All of it ends with the deadline of the call, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// How long a service that was never heard is tried; and how long a connection, with its TLS handshake, may take.
-    /// 5 s: a BMC on the same network answers in milliseconds, one that computes RSA on a slow processor in two seconds.
+    /// How long a service that was never heard is tried; and how long a connection, with its TLS handshake, may take. 5
+    /// s: a BMC on the same network answers in milliseconds, one that computes RSA on a slow processor in two seconds.
     pub silence: Duration,
     /// The least time that one answer gets before it is asked for again on a new connection: the old one may be
     /// dead without anybody having said so. 10 s: busy BMCs take some seconds for a system.
@@ -17,14 +17,14 @@ pub struct RetryPolicy {
     /// Between two tries of what failed without a word, and of what was refused as busy without saying for how long.
     /// 1 s: a BMC that restarts its web server takes some seconds.
     pub pause: Duration,
-    /// How often a question is asked that is answered with an internal error, or badly. 3, as other clients do: BMCs answer so
-    /// while they start, and more will not help.
+    /// How often a question is asked that is answered with an internal error, or badly. 3, as other clients do: BMCs
+    /// answer so while they start, and more will not help.
     pub bad_answers: u32,
-    /// How long the types of reset are waited for that stand in a document of their own. 2 s: the first type is what nearly
-    /// all systems take, and it is better to send it than to wait.
+    /// How long the types of reset are waited for that stand in a document of their own. 2 s: the first type is what
+    /// nearly all systems take, and it is better to send it than to wait.
     pub action_info: Duration,
-    /// How long a reset's task is followed before the power state is looked at instead. 5 s: it is followed only for what
-    /// it says when it fails.
+    /// How long a reset's task is followed before the power state is looked at instead. 5 s: it is followed only for
+    /// what it says when it fails.
     pub task: Duration,
     /// The least time between two looks at a task, which may ask for more. 500 ms: most are done by then.
     pub task_pause: Duration,

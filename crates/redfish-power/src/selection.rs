@@ -1,5 +1,5 @@
-//! Which of a service's systems is meant: where it was found, what is held to within one operation with it, and when its
-//! power button was pressed.
+//! Which of a service's systems is meant: where it was found, what is held to within one operation with it, and when
+//! its power button was pressed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use crate::system::{ComputerSystem, Purpose};
 
-/// How long after a press of the power button off is not believed: a press that came when the machine was just going off
-/// by itself switches it on again.
+/// How long after a press of the power button off is not believed: a press that came when the machine was just going
+/// off by itself switches it on again.
 const BUTTON_SETTLES: Duration = Duration::from_secs(4);
 /// More names for systems than this are not remembered.
 const MOST_PLACES: usize = 256;
@@ -74,8 +74,8 @@ impl Place {
         is_nameless(&self.found, now)
     }
 
-    /// Whether the system that is there now is the one that was chosen, and would be again: a machine may have been put in
-    /// another's place, and a name may have moved on to another machine.
+    /// Whether the system that is there now is the one that was chosen, and would be again: a machine may have been put
+    /// in another's place, and a name may have moved on to another machine.
     pub(crate) fn is_still(&mut self, choice: Option<&str>, now: &ComputerSystem) -> bool {
         let was_called = |name| self.found.is_called(name);
         let is_same = self.found.may_be(now)

@@ -115,7 +115,8 @@ pub(crate) struct ResetAction {
 }
 
 impl ComputerSystem {
-    /// The system that a document describes: the body of an answer, read from this path. `None` if it is no JSON object.
+    /// The system that a document describes: the body of an answer, read from this path. `None` if it is no JSON
+    /// object.
     #[must_use]
     pub fn parse(path: &str, body: &[u8]) -> Option<Self> {
         document::parse(body).map(|document| Self::of(path, None, &document))

@@ -51,8 +51,8 @@ impl Question {
 }
 
 impl Wire {
-    /// Asks once, and follows redirections, each with the same method, body and credentials, to this origin only. "See other"
-    /// (RFC 9110 §15.4.4) would be another question, and is followed only from one.
+    /// Asks once, and follows redirections, each with the same method, body and credentials, to this origin only. "See
+    /// other" (RFC 9110 §15.4.4) would be another question, and is followed only from one.
     pub(crate) async fn follow(
         &self,
         question: &Question,

@@ -19,8 +19,8 @@ const LOADING: Duration = Duration::from_secs(15);
 /// So long a BMC is asked in vain before a login is given up, where nobody says otherwise.
 const ENOUGH: Duration = Duration::from_secs(5);
 
-/// Loads the agents that a configuration and its file of targets name. Those of this project count more than programs of
-/// the same name.
+/// Loads the agents that a configuration and its file of targets name. Those of this project count more than programs
+/// of the same name.
 pub(crate) async fn load(config: &Config, file: Option<&MapFile>) -> Result<Fence, PlanError> {
     load_named(agents_of(config, file), &config.agent_directories).await
 }
@@ -81,8 +81,8 @@ pub(crate) enum Verdict {
     OutOfReach,
     /// It is there, and does not let us in: to ask often may lock the user out.
     Denied,
-    /// Nothing. A program that fails does not tell whether its device or one machine of it was to blame, and nothing was asked
-    /// of it by what was not begun.
+    /// Nothing. A program that fails does not tell whether its device or one machine of it was to blame, and nothing
+    /// was asked of it by what was not begun.
     Unknown,
 }
 
@@ -105,8 +105,8 @@ impl Verdict {
         }
     }
 
-    /// The same, where one machine was asked for and the answer had so much time. Who gives less than a login may take does not
-    /// find out that the device is dead.
+    /// The same, where one machine was asked for and the answer had so much time. Who gives less than a login may take
+    /// does not find out that the device is dead.
     pub(crate) fn of_reading(error: &Error, time: Duration) -> Self {
         match Self::of(error) {
             Self::OutOfReach if time < ENOUGH => Self::Unknown,
@@ -119,7 +119,8 @@ impl Verdict {
             FenceError::Status(source) | FenceError::List(source) => match source.kind() {
                 ErrorKind::Denied => Self::Denied,
                 ErrorKind::NoSuchPlug | ErrorKind::Unchosen => Self::Reached,
-                // Busy as well: it is asked for as long as there is time, and a BMC that has no session free is of no use.
+                // Busy as well: it is asked for as long as there is time, and a BMC that has no session free is of no
+                // use.
                 _ => Self::OutOfReach,
             },
             FenceError::Command { source, .. }

@@ -36,14 +36,14 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs a controller in the foreground, until SIGTERM. SIGHUP makes it read its targets anew. The FILE '-' is JSON on
-    /// standard input, as the OCF agent hands it over.
+    /// Runs a controller in the foreground, until SIGTERM. SIGHUP makes it read its targets anew. The FILE '-' is JSON
+    /// on standard input, as the OCF agent hands it over.
     Run(Told),
-    /// Checks a configuration: prints each node with its device and plug, or what is wrong. Asks no device; a controller
-    /// may run or not.
+    /// Checks a configuration: prints each node with its device and plug, or what is wrong. Asks no device; a
+    /// controller may run or not.
     Check(Told),
-    /// Tells how a controller is, and each of its devices. The exit code is 1 if one of them cannot be used, or the targets
-    /// cannot be read.
+    /// Tells how a controller is, and each of its devices. The exit code is 1 if one of them cannot be used, or the
+    /// targets cannot be read.
     Status {
         /// The controller's name.
         instance: InstanceName,
@@ -151,8 +151,8 @@ fn run_handed_over() -> ExitCode {
     }
 }
 
-/// What the agent's caller has open is not for a daemon: locks of scripts would be held by it for ever, and whoever waits for
-/// the end of a pipe would wait for the end of the daemon.
+/// What the agent's caller has open is not for a daemon: locks of scripts would be held by it for ever, and whoever
+/// waits for the end of a pipe would wait for the end of the daemon.
 fn close_inherited() {
     let Ok(open) = fs::read_dir("/proc/self/fd") else { return };
     let numbers = open.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());

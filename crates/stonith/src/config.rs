@@ -45,8 +45,8 @@ pub struct Config {
     /// Parameters of the agent for all devices.
     #[serde(default)]
     pub parameters: Parameters,
-    /// The machines: words separated by blanks, commas or semicolons, each `node` or `node=place`, where the place is the
-    /// address of the node's device or, of a device with several machines, its plug.
+    /// The machines: words separated by blanks, commas or semicolons, each `node` or `node=place`, where the place is
+    /// the address of the node's device or, of a device with several machines, its plug.
     #[serde(default)]
     pub hostlist: Option<String>,
     /// The machines, each with parameters of its own.
@@ -134,16 +134,16 @@ pub enum ConfigFileError {
 }
 
 impl Config {
-    /// A mark of the whole configuration, by which another one can be told. What can be computed can be guessed at, so it
-    /// is told only over the socket, whose owner knows the secrets anyway. It is the same in the next release, so that a daemon
-    /// that goes on through an upgrade is known still.
+    /// A mark of the whole configuration, by which another one can be told. What can be computed can be guessed at, so
+    /// it is told only over the socket, whose owner knows the secrets anyway. It is the same in the next release, so
+    /// that a daemon that goes on through an upgrade is known still.
     #[must_use]
     pub fn mark(&self) -> String {
         format!("{MARK}{}", digest::of_json(self))
     }
 
-    /// Whether a mark is known to be that of another configuration. Of one that another release has made in another way that
-    /// is not known.
+    /// Whether a mark is known to be that of another configuration. Of one that another release has made in another way
+    /// that is not known.
     pub(crate) fn is_mark_of_another(mark: &str, own: &str) -> bool {
         mark.starts_with(MARK) && mark != own
     }
@@ -436,7 +436,8 @@ mod tests {
         assert_ne!(read(&text.replace("10.0.0.1", "10.0.0.2")).unwrap().mark(), config.mark());
     }
 
-    /// A daemon of this release and an agent of the next one must agree. Whatever changes this mark has to change `MARK`.
+    /// A daemon of this release and an agent of the next one must agree. Whatever changes this mark has to change
+    /// `MARK`.
     #[test]
     fn a_mark_is_the_same_in_every_release() {
         let text = "agent = \"fence_ipmilan\"\nkeepalive = 0.5\n\

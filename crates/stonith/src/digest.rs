@@ -10,8 +10,8 @@ pub(crate) fn of(bytes: &[u8]) -> String {
     hexadecimal(Sha256::new_with_prefix(bytes))
 }
 
-/// The hash of what is JSON of this value. It goes into the hash as it is written, and is nowhere else: there may be secrets in
-/// it. (What the hash keeps of it, it wipes.)
+/// The hash of what is JSON of this value. It goes into the hash as it is written, and is nowhere else: there may be
+/// secrets in it. (What the hash keeps of it, it wipes.)
 pub(crate) fn of_json(value: &impl Serialize) -> String {
     struct Hashing(Sha256);
 

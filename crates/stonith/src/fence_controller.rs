@@ -149,7 +149,8 @@ impl Provider for Controllers {
         }
     }
 
-    /// The controller is there, and at least one of its devices answers; one that has just begun is given a moment for that.
+    /// The controller is there, and at least one of its devices answers; one that has just begun is given a moment for
+    /// that.
     async fn monitor(&self, config: &AgentConfig, deadline: Instant) -> Result<(), Error> {
         let request = |within: Duration| Request::AwaitDevice { within_ms: within.min(BEGINNING) };
         let mut asking = Asking::begin(config, request, deadline).await?;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest;
 
-/// Where controllers keep their sockets and locks, where nobody says otherwise. It is empty after a start of the machine.
+/// Where controllers keep their sockets and locks, where nobody says otherwise. It is empty after a start of the
+/// machine.
 pub const RUN_DIRECTORY: &str = "/run/stonith-controller";
 
 /// What the name of a controller's mark ends with.
@@ -124,14 +125,14 @@ impl RunDirectory {
         self.0.join(format!("{DEVICE}{name}{LOCK}"))
     }
 
-    /// The file that tells that a controller of this name has listened here. It stays when that ends: who means "the only
-    /// one" does not suddenly mean another one.
+    /// The file that tells that a controller of this name has listened here. It stays when that ends: who means "the
+    /// only one" does not suddenly mean another one.
     pub(crate) fn mark(&self, instance: &InstanceName) -> PathBuf {
         self.0.join(format!("{instance}{MARK}"))
     }
 
-    /// The controllers that have listened here since the machine was started, in alphabetical order; whether they still do
-    /// is another matter.
+    /// The controllers that have listened here since the machine was started, in alphabetical order; whether they still
+    /// do is another matter.
     ///
     /// # Errors
     /// When the directory cannot be read; one that is not there is empty.

@@ -1,11 +1,11 @@
 //! The STONITH controller: a daemon that holds fence devices ready, and what asks it.
 //!
-//! - The daemon ([`main`], called `stonith-controller`) holds the devices of one resource instance of a cluster: logged in,
-//!   asked now and then, so that to fence takes the requests of the fencing itself and no login.
-//! - The OCF agent ([`main`] under any other name) starts, monitors and stops it as a resource of the cluster, and fences
-//!   through it. The name says which fence agent it is about: `ipmilan`, `redfish`, `agent` with a parameter of that name, or
-//!   X for any `fence_X`. Each is a symbolic link to the program, in `/usr/lib/ocf/resource.d/stonith/` and in
-//!   `/usr/lib/heartbeat/stonith.d/`.
+//! - The daemon ([`main`], called `stonith-controller`) holds the devices of one resource instance of a cluster: logged
+//!   in, asked now and then, so that to fence takes the requests of the fencing itself and no login.
+//! - The OCF agent ([`main`] under any other name) starts, monitors and stops it as a resource of the cluster, and
+//!   fences through it. The name says which fence agent it is about: `ipmilan`, `redfish`, `agent` with a parameter of
+//!   that name, or X for any `fence_X`. Each is a symbolic link to the program, in `/usr/lib/ocf/resource.d/stonith/`
+//!   and in `/usr/lib/heartbeat/stonith.d/`.
 //! - [`protocol`] is what is said over its socket, and [`Client`] says it.
 
 mod agents;

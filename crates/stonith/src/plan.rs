@@ -136,8 +136,8 @@ pub(crate) enum PlanError {
 }
 
 impl Plan {
-    /// What the configuration says, with the agents that it takes; reads the file of targets that it names, and touches no
-    /// device.
+    /// What the configuration says, with the agents that it takes; reads the file of targets that it names, and touches
+    /// no device.
     pub(crate) async fn read(config: &Config) -> Result<(Self, Fence), PlanError> {
         let file = config.mapfile.as_deref().map(MapFile::read).transpose()?;
         let fence = agents::load(config, file.as_ref()).await?;

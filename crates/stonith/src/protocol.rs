@@ -1,11 +1,11 @@
 //! What is said over a controller's socket: one JSON object a line, in both directions.
 //!
-//! A request is one line. Its answer is one line or, of [`Request::Fence`], one for each node, as soon as it is known, and
-//! a last one. Each line names the version of this protocol; one of another version is refused, never guessed at.
+//! A request is one line. Its answer is one line or, of [`Request::Fence`], one for each node, as soon as it is known,
+//! and a last one. Each line names the version of this protocol; one of another version is refused, never guessed at.
 //! What a line may be long, and how fast they may come, is bounded ([`LONGEST_LINE`], [`REQUESTS_A_SECOND`]).
 //!
-//! Whoever closes the connection, or his side of it, does not wait for the answer any more: what was not begun by then is
-//! not done.
+//! Whoever closes the connection, or his side of it, does not wait for the answer any more: what was not begun by then
+//! is not done.
 
 use std::time::Duration;
 
@@ -85,7 +85,8 @@ pub enum Request {
         /// How long it may take.
         #[serde(with = "milliseconds")]
         within_ms: Duration,
-        /// What [`Status::configuration`] has to be: by another one the nodes may be other machines. Refused if it is not.
+        /// What [`Status::configuration`] has to be: by another one the nodes may be other machines. Refused if it is
+        /// not.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         configuration: Option<String>,
     },

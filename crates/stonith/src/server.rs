@@ -203,8 +203,8 @@ impl Connection {
         }
     }
 
-    /// Tells of each machine as soon as it is known. Where whoever asked goes away, what was begun comes to its end, and
-    /// what was not is not begun.
+    /// Tells of each machine as soon as it is known. Where whoever asked goes away, what was begun comes to its end,
+    /// and what was not is not begun.
     async fn fence(
         &mut self,
         nodes: BTreeSet<String>,
@@ -252,8 +252,8 @@ struct Answers {
 }
 
 impl Answers {
-    /// Whether whoever asked has hung up by now: while this process was held up, his time may have gone by. The kernel knows;
-    /// tokio finds out only when it waits for something the next time.
+    /// Whether whoever asked has hung up by now: while this process was held up, his time may have gone by. The kernel
+    /// knows; tokio finds out only when it waits for something the next time.
     fn nobody_waits(&self) -> bool {
         let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         matches!(rustix::net::recv(self.stream.as_ref(), &mut [0], peek), Ok((_, 0)))

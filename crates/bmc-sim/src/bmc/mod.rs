@@ -116,8 +116,8 @@ impl Bmc {
         self.system.chassis.power()
     }
 
-    /// Whether the machine of a satellite is on by now. The way goes from the BMC over the controllers in between, if any,
-    /// to the satellite. `None` when there is no such satellite.
+    /// Whether the machine of a satellite is on by now. The way goes from the BMC over the controllers in between, if
+    /// any, to the satellite. `None` when there is no such satellite.
     pub fn satellite_power(&mut self, now: Instant, way: &[Place]) -> Option<Power> {
         self.advance(now);
         self.system.satellites.power(way)
@@ -130,7 +130,8 @@ impl Bmc {
         self.system.events.extend(event);
     }
 
-    /// Starts it anew, as its own firmware does after an update or a hang: it forgets its sessions. Its machine goes on.
+    /// Starts it anew, as its own firmware does after an update or a hang: it forgets its sessions. Its machine goes
+    /// on.
     pub fn restart(&mut self, now: Instant) {
         self.advance(now);
         self.sessions.clear();

@@ -1,6 +1,6 @@
 //! What a BMC with quirks does otherwise in a login of IPMI 2.0, as far as it is not in the codes and keys that both
-//! sides make with [`RakpExchange::quirks`]. [`Quirk::facts`] tells where each was seen. Quirks of anything but the login
-//! stand where they matter.
+//! sides make with [`RakpExchange::quirks`]. [`Quirk::facts`] tells where each was seen. Quirks of anything but the
+//! login stand where they matter.
 
 use ipmi_lan::crypto::{RakpExchange, SessionIntegrityKey};
 use ipmi_lan::wire::{OpenSessionRequest, OpenSessionResponse, Rakp1, Rakp2, Rakp4, Role};

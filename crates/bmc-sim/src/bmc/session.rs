@@ -46,8 +46,8 @@ struct Answered {
 }
 
 impl ActiveSession {
-    /// A session at user level, as all begin (IPMI 2.0 §22.18), unless its limit is lower still. Where the level cannot be
-    /// set, it has the highest at once.
+    /// A session at user level, as all begin (IPMI 2.0 §22.18), unless its limit is lower still. Where the level cannot
+    /// be set, it has the highest at once.
     pub(super) fn new(seal: Seal, account: Account, quirks: QuirkSet) -> Self {
         let sets_level = !quirks.contains(Quirk::I82571Spt);
         let first = if sets_level { Privilege::User } else { Privilege::Oem };

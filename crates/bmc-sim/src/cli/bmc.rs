@@ -20,8 +20,8 @@ pub(super) struct BmcOptions {
     /// The cipher suites to offer: any of 0-3, 6-8, 11, 12, 15-17.
     #[arg(long, value_name = "IDS", value_delimiter = ',', default_value = "3,17", value_parser = cipher_suite)]
     cipher_suites: Vec<CipherSuite>,
-    /// Have sessions of IPMI 1.5 too, authenticated by any of these: none, md2, md5, password, oem. They are closed to a
-    /// user whose password has more than 16 bytes.
+    /// Have sessions of IPMI 1.5 too, authenticated by any of these: none, md2, md5, password, oem. They are closed to
+    /// a user whose password has more than 16 bytes.
     #[arg(long, value_name = "TYPES", value_delimiter = ',', value_parser = authentication_type)]
     ipmi15: Vec<AuthenticationType>,
     /// Have no sessions of IPMI 2.0.

@@ -40,8 +40,8 @@ pub(super) struct Options {
     #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = seconds)]
     power_delay: Duration,
     /// Run this program before a machine goes on or off, with the id of the system and "on" or "off" as its arguments:
-    /// it may start and stop a virtual machine. Nobody is answered until it has ended; where its exit code is not 0, power
-    /// stays as it is.
+    /// it may start and stop a virtual machine. Nobody is answered until it has ended; where its exit code is not 0,
+    /// power stays as it is.
     #[arg(long, value_name = "PROGRAM")]
     on_power: Option<PathBuf>,
     /// How long every answer takes.

@@ -19,8 +19,8 @@ use sockets::Sockets;
 
 /// Thousands of [`Bmc`]s in one process, each on an address of its own, in real time. They stop when this is dropped.
 ///
-/// One thread serves all of them; it needs no runtime. Each takes a file descriptor: [`Farm::start`] raises the limit on
-/// open files as far as it must and may. It needs Linux.
+/// One thread serves all of them; it needs no runtime. Each takes a file descriptor: [`Farm::start`] raises the limit
+/// on open files as far as it must and may. It needs Linux.
 ///
 /// A BMC takes 0.9 KB of memory, 2.5 KB once somebody has logged in, some 4 KB while a session is open, and its socket
 /// 3.8 KB of the kernel's. That is the growth of `VmRSS` in /proc/PID/status, and of `Slab` in /proc/meminfo, from

@@ -28,8 +28,8 @@ pub struct RedfishConfig {
     pub power_delay: Duration,
     /// How long power stays off in a power cycle.
     pub cycle_off: Duration,
-    /// What carries changes of power out. Without one the machines are nothing but a state; with one, a restart is off and
-    /// on.
+    /// What carries changes of power out. Without one the machines are nothing but a state; with one, a restart is off
+    /// and on.
     pub power_switch: Option<PowerSwitch>,
     /// Whether `PoweringOff` and `PoweringOn` are shown between a reset and its effect.
     pub powering_states: bool,

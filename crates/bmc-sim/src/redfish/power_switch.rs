@@ -12,8 +12,8 @@ pub struct PowerSwitch(Arc<Switch>);
 type Switch = dyn Fn(&str, Power) -> bool + Send + Sync;
 
 impl PowerSwitch {
-    /// A switch that is called with the id of a system, and the state that it is to come to. Where it gives `false`, the
-    /// system stays as it is.
+    /// A switch that is called with the id of a system, and the state that it is to come to. Where it gives `false`,
+    /// the system stays as it is.
     pub fn new(switch: impl Fn(&str, Power) -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(switch))
     }

@@ -56,8 +56,8 @@ const NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 /// error a message has its time and level before it. Where that is systemd's journal (`JOURNAL_STREAM`), it has its
 /// priority, and is not sent to syslog besides, which is the journal as well. Standard error is waited for.
 ///
-/// What the libraries say (whatever has a target outside the crate `own`) counts a level less: what is news to an agent,
-/// such as a power state that was read, is none to who reads it all day.
+/// What the libraries say (whatever has a target outside the crate `own`) counts a level less: what is news to an
+/// agent, such as a power state that was read, is none to who reads it all day.
 ///
 /// Only the first call of a program counts.
 pub fn start_service(program: &str, own: &'static str, level: LevelFilter, is_on_stderr: bool) {

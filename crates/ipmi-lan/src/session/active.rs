@@ -72,8 +72,8 @@ impl Active {
         self.pending.as_ref().map(Pending::next_timeout)
     }
 
-    /// Sends a request, to a target behind the BMC or to the BMC itself; one that was under way is forgotten. `interval`
-    /// is the first wait for the answer.
+    /// Sends a request, to a target behind the BMC or to the BMC itself; one that was under way is forgotten.
+    /// `interval` is the first wait for the answer.
     pub(super) fn send(
         &mut self,
         context: &mut Context,

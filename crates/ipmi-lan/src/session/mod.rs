@@ -49,11 +49,11 @@ pub struct SessionConfig {
     pub kg: Option<Kg>,
     /// The level at which commands will be given.
     pub privilege: Privilege,
-    /// IPMI 1.5: how to authenticate. `None` is MD5, or MD2 where the BMC has no MD5. The others give the password away, or
-    /// need none, and are used only when they are asked for.
+    /// IPMI 1.5: how to authenticate. `None` is MD5, or MD2 where the BMC has no MD5. The others give the password
+    /// away, or need none, and are used only when they are asked for.
     pub authentication: Option<AuthenticationType>,
-    /// IPMI 2.0: the cipher suites to propose, the preferred first. A suite that the BMC refuses is not proposed again; no
-    /// suite outside this list is ever used.
+    /// IPMI 2.0: the cipher suites to propose, the preferred first. A suite that the BMC refuses is not proposed again;
+    /// no suite outside this list is ever used.
     pub cipher_suites: Vec<CipherSuite>,
     /// The controller behind the BMC to which requests go, if not to the BMC itself.
     pub target: Option<Target>,
@@ -133,8 +133,8 @@ pub struct LoggedIn {
     /// The level at which commands are given: the one asked for, unless the BMC needs
     /// [`Quirk::SetPrivilege`].
     pub privilege: Privilege,
-    /// The BMC's GUID (IPMI 2.0 §13.21), by which it can be told from another one; vouched for by the password. Some BMCs
-    /// have all zeros; IPMI 1.5 tells none.
+    /// The BMC's GUID (IPMI 2.0 §13.21), by which it can be told from another one; vouched for by the password. Some
+    /// BMCs have all zeros; IPMI 1.5 tells none.
     pub bmc_guid: Option<[u8; 16]>,
     /// The quirks that are worked around in this session.
     pub workarounds: QuirkSet,
@@ -272,8 +272,8 @@ impl<R: CryptoRng> Session<R> {
         })
     }
 
-    /// Whether a login is under way that the BMC has answered: there may be half a session, which only the end of the login
-    /// makes one that can be closed.
+    /// Whether a login is under way that the BMC has answered: there may be half a session, which only the end of the
+    /// login makes one that can be closed.
     #[must_use]
     pub fn is_half_open(&self) -> bool {
         matches!(&self.state, State::LoggingIn(login) if login.was_heard())

@@ -92,8 +92,8 @@ pub(crate) fn configured(
     with(builder, verifier(verification)?)
 }
 
-/// The builder of an HTTP client that takes any certificate, and notes what this way would say of it. Only for connections
-/// on which no secret is sent.
+/// The builder of an HTTP client that takes any certificate, and notes what this way would say of it. Only for
+/// connections on which no secret is sent.
 ///
 /// # Errors
 /// The certificates to check against cannot be read.
@@ -140,8 +140,8 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// The one file with all of them is enough where there is one. The folders beside it have the same once more, in hundreds
-/// of files: to read those costs as much as everything else that a status does.
+/// The one file with all of them is enough where there is one. The folders beside it have the same once more, in
+/// hundreds of files: to read those costs as much as everything else that a status does.
 fn system_roots() -> Result<Arc<Trusted>, TlsSetupError> {
     let named: Vec<_> = SYSTEM_ROOTS_ELSEWHERE.into_iter().filter_map(env::var_os).collect();
     let found = openssl_probe::probe();

@@ -1,5 +1,5 @@
-//! Certificates to check against, read once for all clients that check against the same ones: those of the operating system
-//! take milliseconds and a third of a megabyte, and a program may have a client for each of hundreds of BMCs.
+//! Certificates to check against, read once for all clients that check against the same ones: those of the operating
+//! system take milliseconds and a third of a megabyte, and a program may have a client for each of hundreds of BMCs.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -13,8 +13,8 @@ use super::trusted::Trusted;
 /// By the files and folders that they were read from.
 static KNOWN: Mutex<BTreeMap<Vec<PathBuf>, Known>> = Mutex::new(BTreeMap::new());
 
-/// A file that was changed so recently, in whole seconds, may be changed once more and look the same: file systems count time
-/// in ticks.
+/// A file that was changed so recently, in whole seconds, may be changed once more and look the same: file systems
+/// count time in ticks.
 pub(super) const FRESH: Duration = Duration::from_secs(2);
 
 struct Known {

@@ -6,9 +6,9 @@ use fencing::Port;
 
 use crate::plan::{DeviceKey, PlannedTarget, check_node_name};
 
-/// The machines by name. One that has an alias of its own which can be the name of a node is called by that, also towards
-/// the device: an alias that has moved on to another machine by then finds that one, or none. Others are called as the device
-/// calls them.
+/// The machines by name. One that has an alias of its own which can be the name of a node is called by that, also
+/// towards the device: an alias that has moved on to another machine by then finds that one, or none. Others are called
+/// as the device calls them.
 pub(super) fn targets(
     device: &DeviceKey,
     ports: &[Port],

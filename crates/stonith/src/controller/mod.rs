@@ -69,8 +69,8 @@ enum Read {
     As(Option<Stamp>),
 }
 
-/// When targets that could not be read are read again, although their file is the same: what was wrong may have been a program
-/// that did not answer, or a disk that was full.
+/// When targets that could not be read are read again, although their file is the same: what was wrong may have been a
+/// program that did not answer, or a disk that was full.
 #[derive(Debug, Default)]
 struct Retry {
     pause: Pause,
@@ -80,8 +80,8 @@ struct Retry {
 /// What is known of a resource that this controller uses.
 #[derive(Debug)]
 struct Claim {
-    /// Kept as long as anything uses it: the kernel gives a lock back with the first descriptor of its file that is closed,
-    /// whichever that is.
+    /// Kept as long as anything uses it: the kernel gives a lock back with the first descriptor of its file that is
+    /// closed, whichever that is.
     lock: Weak<Lock>,
     /// The end of the last keeper that uses it.
     ended: CancellationToken,
@@ -165,8 +165,8 @@ impl Controller {
         }
     }
 
-    /// Reads the targets again where that has failed, and it is time. Who asks for something does not wait for it: it may take
-    /// as long as it did before.
+    /// Reads the targets again where that has failed, and it is time. Who asks for something does not wait for it: it
+    /// may take as long as it did before.
     async fn retry(&self) {
         if self.state().retry.is_due() {
             let _turn = self.reloading.lock().await;

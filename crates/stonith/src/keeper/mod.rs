@@ -184,8 +184,8 @@ impl Keeper {
         Self { jobs, reach: seen_reach, ports: seen_ports, machines, retired, ended }
     }
 
-    /// Switches a machine. Who asks for the same before it is begun shares it. It is not begun if by then another machine is
-    /// meant.
+    /// Switches a machine. Who asks for the same before it is begun shares it. It is not begun if by then another
+    /// machine is meant.
     pub(crate) async fn command(
         &self,
         machine: Machine,
@@ -253,14 +253,15 @@ impl Keeper {
         self.ports.borrow().clone()
     }
 
-    /// Tells it which machines are behind the device now: one of them is asked for at a time, in turn, and they are named in
-    /// the log.
+    /// Tells it which machines are behind the device now: one of them is asked for at a time, in turn, and they are
+    /// named in the log.
     pub(crate) fn know(&self, machines: Vec<Machine>) {
         self.machines.send_replace(machines);
     }
 
-    /// Ends it: it carries out the commands that it has taken and that mean the same machine still, and gives the session
-    /// back. At the end of the controller it has less time: what is not begun is refused, and a command that is under way comes to its end if that is near.
+    /// Ends it: it carries out the commands that it has taken and that mean the same machine still, and gives the
+    /// session back. At the end of the controller it has less time: what is not begun is refused, and a command that is
+    /// under way comes to its end if that is near.
     pub(crate) fn retire(&self) {
         self.retired.cancel();
     }

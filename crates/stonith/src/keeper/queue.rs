@@ -57,8 +57,8 @@ impl<T> Asker<T> {
 }
 
 impl<T> Answer<T> {
-    /// The answer, as soon as it is there. Where nothing was begun by the deadline, nothing will be; where something was,
-    /// what was seen is waited for a little longer.
+    /// The answer, as soon as it is there. Where nothing was begun by the deadline, nothing will be; where something
+    /// was, what was seen is waited for a little longer.
     pub(super) async fn by(
         mut self,
         deadline: Instant,
@@ -143,8 +143,8 @@ impl Queue {
     /// The next command. What was asked for several times before it is begun is done once, and answered to all of them;
     /// unless another command to the same machine came in between.
     ///
-    /// What nobody waits for any more, or whose time is over, is not begun: a node that is cut off long after its cluster
-    /// has given up may have come back by then.
+    /// What nobody waits for any more, or whose time is over, is not begun: a node that is cut off long after its
+    /// cluster has given up may have come back by then.
     pub(super) fn next_command(&mut self, now: Instant) -> Option<Command> {
         let mut next = loop {
             let mut command = self.commands.pop_front()?;

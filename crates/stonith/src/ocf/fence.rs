@@ -44,8 +44,8 @@ pub(super) async fn fence(environment: &Environment) -> Result<Code, Failure> {
     }
 }
 
-/// What is done to the nodes, and by a controller of which configuration: by another one a node may be another machine, and
-/// its success would let the cluster take the wrong one for off.
+/// What is done to the nodes, and by a controller of which configuration: by another one a node may be another machine,
+/// and its success would let the cluster take the wrong one for off.
 struct Wanted {
     command: Command,
     mark: String,

@@ -15,8 +15,8 @@ use crate::PROGRAM;
 use crate::config::Config;
 use crate::daemon::Begun;
 
-/// What the daemon may see of the environment: parameters, among which secrets may be, and whatever else the cluster has
-/// there, are none of its business. The certificates are those that the Redfish client takes by default.
+/// What the daemon may see of the environment: parameters, among which secrets may be, and whatever else the cluster
+/// has there, are none of its business. The certificates are those that the Redfish client takes by default.
 const ENVIRONMENT: &[&str] =
     &["PATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 /// Nobody says more.

@@ -50,8 +50,8 @@ pub(super) async fn monitor(environment: &Environment) -> Result<Code, Failure> 
     Ok(if told.changed && signals_changes { Code::Degraded } else { Code::Success })
 }
 
-/// Whether the controller is the one that the parameters mean. It is no failure where it is not: whoever has changed them
-/// has the cluster restart it.
+/// Whether the controller is the one that the parameters mean. It is no failure where it is not: whoever has changed
+/// them has the cluster restart it.
 fn doubt(environment: &Environment, told: &Status) -> Option<String> {
     match environment.config() {
         Ok(config) if Config::is_mark_of_another(&told.configuration, &config.mark()) => {

@@ -28,8 +28,8 @@ pub(super) async fn stop_by(place: &Place, left: Duration) -> Result<Code, Failu
     stop_within(place, Time::of(left)).await
 }
 
-/// Asks first; then there are signals. One that is told to end gives its sessions back, and lets a command that is under
-/// way come to its end: that is worth more than half of the time.
+/// Asks first; then there are signals. One that is told to end gives its sessions back, and lets a command that is
+/// under way come to its end: that is worth more than half of the time.
 async fn stop_within(place: &Place, time: Time) -> Result<Code, Failure> {
     if place.holder()?.is_none() {
         return Ok(Code::Success);

@@ -81,8 +81,8 @@ impl Device for Bmc {
         shown(&self.host, self.port)
     }
 
-    /// Where the session goes on, a second login of this operation must lead to the same address; otherwise the first one
-    /// tells which it is.
+    /// Where the session goes on, a second login of this operation must lead to the same address; otherwise the first
+    /// one tells which it is.
     fn begin(&mut self) {
         if !self.is_logged_in {
             self.addresses.clear();

@@ -30,12 +30,12 @@ const DIRECTORY: &str = "/usr/sbin";
 /// The `fence_*` programs that are installed on the machine: those of the package fence-agents, and whatever else keeps
 /// to the FenceAgentAPI. The agents have the names of their files.
 ///
-/// - A program gets its action and parameters on standard input. Its environment is `PATH` (the system's directories) and
-///   `LC_ALL=C.UTF-8`, and nothing else.
+/// - A program gets its action and parameters on standard input. Its environment is `PATH` (the system's directories)
+///   and `LC_ALL=C.UTF-8`, and nothing else.
 /// - A boolean that is false is passed only where true is the default: the agents in Python take `ssl_insecure=0` for a
 ///   wish not to check certificates.
-/// - Exit code 0 is success; of a status, 0 is on and 2 is off. All else is a failure, told with the last words on standard
-///   error, from which the secrets that were passed are taken out where they stand there as they are.
+/// - Exit code 0 is success; of a status, 0 is on and 2 is off. All else is a failure, told with the last words on
+///   standard error, from which the secrets that were passed are taken out where they stand there as they are.
 /// - What a program says of itself is believed: after off and reboot it has looked at the power itself, as the
 ///   FenceAgentAPI wants it. So its success is [`Success::Reported`]. A status asked for afterwards would prove little
 ///   more, with the same eyes, and there are agents without one.

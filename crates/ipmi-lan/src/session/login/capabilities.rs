@@ -67,7 +67,8 @@ impl ExpectCapabilities {
         self.plain_answers > 0
     }
 
-    /// Nothing vouches for this answer; it decides only what is tried first. `None` when the BMC refuses to tell of IPMI
+    /// Nothing vouches for this answer; it decides only what is tried first. `None` when the BMC refuses to tell of
+    /// IPMI
     /// 2.0, and is to be asked for less.
     pub(super) fn judge(
         &mut self,

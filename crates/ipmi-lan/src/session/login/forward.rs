@@ -80,8 +80,8 @@ impl Login {
         Progress::Continues(self)
     }
 
-    /// IPMI 1.5 or 2.0, as the user wants it and the BMC has it. Never 1.5 in place of 2.0: nothing vouches for what the
-    /// BMC says it has.
+    /// IPMI 1.5 or 2.0, as the user wants it and the BMC has it. Never 1.5 in place of 2.0: nothing vouches for what
+    /// the BMC says it has.
     fn choose_version(
         mut self: Box<Self>,
         context: &mut Context,
