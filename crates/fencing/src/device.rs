@@ -94,7 +94,7 @@ pub struct Known {
 
 impl Known {
     /// What is known from before, with what is known now besides.
-    pub(crate) fn learn(&mut self, now: Self) {
+    pub fn learn(&mut self, now: Self) {
         self.has_several |= now.has_several;
         self.uuid = self.uuid.take().or(now.uuid);
     }
@@ -103,7 +103,7 @@ impl Known {
     ///
     /// # Errors
     /// When it is another one.
-    pub(crate) fn meet(&mut self, uuid: Option<String>) -> Result<(), DeviceError> {
+    pub fn meet(&mut self, uuid: Option<String>) -> Result<(), DeviceError> {
         let Some(now) = uuid else { return Ok(()) };
         let before = self.uuid.get_or_insert_with(|| now.clone());
         if before.eq_ignore_ascii_case(&now) {
