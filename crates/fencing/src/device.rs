@@ -90,6 +90,8 @@ pub struct Known {
     /// The UUID (GUID) of its only machine, as it tells it. Who has another one is another machine, whatever its
     /// address.
     pub uuid: Option<String>,
+    /// Whether another one was refused.
+    pub has_met_another: bool,
 }
 
 impl Known {
@@ -97,6 +99,7 @@ impl Known {
     pub fn learn(&mut self, now: Self) {
         self.has_several |= now.has_several;
         self.uuid = self.uuid.take().or(now.uuid);
+        self.has_met_another |= now.has_met_another;
     }
 
     /// Holds who answers now to who has answered before, which that is from now on if nobody has.
@@ -109,6 +112,7 @@ impl Known {
         if before.eq_ignore_ascii_case(&now) {
             return Ok(());
         }
+        self.has_met_another = true;
         let (now, before) = (now.escape_debug(), before.escape_debug());
         let reason = format!(
             "another BMC answers there now: its UUID is {now}, and was {before} (a controller takes it after a reload)"

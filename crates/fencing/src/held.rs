@@ -194,12 +194,15 @@ impl Held {
         let _ = timeout(operation::CLOSING, self.closing.wait()).await;
     }
 
-    /// Takes whoever answers next for the device. Until then, one with another UUID than has answered before is
-    /// refused: an address that has moved to another BMC would fence another machine, and success would be said of this
-    /// one.
+    /// Takes whoever answers next for the device, if another one than before was refused. Until then, one with another
+    /// UUID is refused: an address that has moved to another BMC would fence another machine, and success would be said
+    /// of this one. A device that is only silent stays who it is.
     pub fn accept_another(&mut self) {
-        self.give_up();
-        self.known.uuid = None;
+        let has_met_another = |open: &Open| open.device.known().has_met_another;
+        if self.known.has_met_another || self.open.as_ref().is_some_and(has_met_another) {
+            self.give_up();
+            self.known = Known { uuid: None, has_met_another: false, ..self.known.clone() };
+        }
     }
 
     /// Checks what is asked for.
@@ -281,7 +284,10 @@ impl Held {
         act: impl for<'a> Fn(&'a mut dyn Device, &'a Settings) -> Procedure<'a, T> + Send + Sync,
     ) -> Result<T, Error> {
         let was_good = self.open.as_ref().is_some_and(|open| open.has_answered);
-        let settings = operation::settings(&call.config, call.deadline)?;
+        let settings = Settings {
+            is_unsettled: self.unsettled.is_some(),
+            ..operation::settings(&call.config, call.deadline)?
+        };
         self.device().await?;
         operation::pause(call.delay).await;
         if is_command(call.action) {

@@ -148,6 +148,8 @@ async fn another_bmc_is_refused_until_it_is_accepted() {
         ..Config::new(vec![administrator()])
     };
     let bmc = restarted(bmc, slow).await;
+    // Nobody else was seen yet, so this is about nobody else.
+    held.accept_another();
     for _ in 0..2 {
         let error = off(&mut held, None).await.unwrap_err().to_string();
         let (now, before) = ("02".repeat(16), "73696d756c6174656420424d43203031");
@@ -295,6 +297,22 @@ async fn a_second_login_that_was_dropped_half_way_is_begun_anew() {
         () = until(&bmc, |kind| matches!(kind, EventKind::Command { .. })) => {}
     }
     held.status(None, within(WITHIN)).await.unwrap();
+    assert_eq!(sessions(&bmc), 1);
+}
+
+/// By IPMI 1.5 that is after the login.
+#[tokio::test]
+async fn a_login_that_was_dropped_when_the_bmc_was_asked_who_it_is_is_gone_on_with() {
+    let ipmi15 = Ipmi15::new([AuthenticationType::Md5]);
+    let config = Config { ipmi15: Some(ipmi15), ..Config::new(vec![administrator()]) };
+    let bmc = Server::start("127.0.0.1:0".parse().unwrap(), config).await.unwrap();
+    let fence = native().await;
+    let mut held = fence.hold(&set(ipmi(&fence, &bmc), &[("lanplus", "0")])).unwrap();
+    tokio::select! {
+        answer = held.monitor(within(WITHIN)) => panic!("{answer:?}"),
+        () = until(&bmc, |kind| matches!(kind, EventKind::Command { .. })) => {}
+    }
+    assert_eq!(held.status(None, within(WITHIN)).await.unwrap(), PowerState::On);
     assert_eq!(sessions(&bmc), 1);
 }
 
@@ -454,20 +472,22 @@ async fn a_machine_that_was_replaced_is_fenced_as_the_new_one() {
 #[tokio::test]
 async fn another_machine_alone_at_the_address_is_refused_until_it_is_accepted() {
     let fence = native().await;
-    let bmc = redfish_server(service(vec![RedfishSystem::new("Node0")])).await;
-    let mut held = fence.hold(&insecurely(&fence, &bmc)).unwrap();
-    held.status(None, within(WITHIN)).await.unwrap();
-    let mut other = RedfishSystem::new("Node0");
-    other.uuid = "30303030-0000-8000-8000-00000000abcd".to_owned();
-    let bmc = redfish_restarted(bmc, service(vec![other])).await;
-    for _ in 0..2 {
-        let error = off(&mut held, None).await.unwrap_err().to_string();
-        assert!(error.contains("another BMC answers there now: its UUID is 3030"), "{error}");
-        assert_eq!(bmc.power("Node0"), Some(Power::On));
+    for plug in [None, Some("Node0")] {
+        let bmc = redfish_server(service(vec![RedfishSystem::new("Node0")])).await;
+        let mut held = fence.hold(&insecurely(&fence, &bmc)).unwrap();
+        held.status(plug, within(WITHIN)).await.unwrap();
+        let mut other = RedfishSystem::new("Node0");
+        other.uuid = "30303030-0000-8000-8000-00000000abcd".to_owned();
+        let bmc = redfish_restarted(bmc, service(vec![other])).await;
+        for _ in 0..2 {
+            let error = off(&mut held, plug).await.unwrap_err().to_string();
+            assert!(error.contains("another BMC answers there now: its UUID is 3030"), "{error}");
+            assert_eq!(bmc.power("Node0"), Some(Power::On));
+        }
+        held.accept_another();
+        off(&mut held, plug).await.unwrap();
+        assert_eq!(bmc.power("Node0"), Some(Power::Off));
     }
-    held.accept_another();
-    off(&mut held, None).await.unwrap();
-    assert_eq!(bmc.power("Node0"), Some(Power::Off));
 }
 
 /// Neither in the session in which there were two, nor after the service was away for a while.

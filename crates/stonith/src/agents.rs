@@ -107,7 +107,7 @@ impl Verdict {
 
     /// The same, where one machine was asked for and the answer had so much time. Who gives less than a login may take
     /// does not find out that the device is dead.
-    pub(crate) fn of_reading(error: &Error, time: Duration) -> Self {
+    pub(crate) fn of_machine(error: &Error, time: Duration) -> Self {
         match Self::of(error) {
             Self::OutOfReach if time < ENOUGH => Self::Unknown,
             verdict => verdict,
@@ -129,6 +129,13 @@ impl Verdict {
                 if source.kind() == ErrorKind::NoAnswer =>
             {
                 Self::OutOfReach
+            }
+            FenceError::Command { source, .. }
+            | FenceError::StateUnknown { source, .. }
+            | FenceError::TimedOut { last: LastKnown::Error(source), .. }
+                if source.kind() == ErrorKind::Denied =>
+            {
+                Self::Denied
             }
             _ => Self::Reached,
         }
@@ -159,7 +166,11 @@ mod tests {
             let error = || DeviceError::new(kind, "scripted");
             assert_eq!(verdict(FenceError::Status(error())), expected, "{kind:?}");
             assert_eq!(verdict(FenceError::List(error())), expected, "{kind:?}");
-            let expected = if kind == NoAnswer { Verdict::OutOfReach } else { Verdict::Reached };
+            let expected = match kind {
+                NoAnswer => Verdict::OutOfReach,
+                Denied => Verdict::Denied,
+                _ => Verdict::Reached,
+            };
             let command = "power off";
             assert_eq!(verdict(FenceError::Command { command, source: error() }), expected);
             assert_eq!(verdict(FenceError::StateUnknown { command, source: error() }), expected);
@@ -183,7 +194,7 @@ mod tests {
         assert_eq!(Verdict::of(&error), Verdict::Unknown);
         let error = Error::TimedOut { who: "bmc".to_owned(), what: "nothing is known" };
         assert_eq!(Verdict::of(&error), Verdict::OutOfReach);
-        assert_eq!(Verdict::of_reading(&error, ENOUGH), Verdict::OutOfReach);
-        assert_eq!(Verdict::of_reading(&error, ENOUGH / 2), Verdict::Unknown);
+        assert_eq!(Verdict::of_machine(&error, ENOUGH), Verdict::OutOfReach);
+        assert_eq!(Verdict::of_machine(&error, ENOUGH / 2), Verdict::Unknown);
     }
 }

@@ -418,6 +418,7 @@ async fn after_a_command_that_was_dropped_the_next_one_waits_and_a_reading_does_
     let log = scene.steps().await;
     assert_eq!(log.iter().rfind(|line| line.starts_with('1')).unwrap(), "1 close");
     assert!(log.contains(&"2 status".to_owned()), "{log:?}");
+    assert!(log.contains(&"2 off".to_owned()), "that it reads off is not enough: {log:?}");
 
     let begin = Instant::now();
     scene.command(PowerCommand::On).await.unwrap();

@@ -168,7 +168,7 @@ async fn off_already(
     settings: &Settings,
 ) -> Result<Option<SeenOff>, FenceError> {
     let reading = first_reading(device, settings).await?;
-    if SeenOff::already(reading).is_none() {
+    if SeenOff::already(reading).is_none() || settings.is_unsettled {
         return Ok(None);
     }
     sleep(CONFIRMATION).await;

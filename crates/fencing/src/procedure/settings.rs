@@ -21,6 +21,9 @@ pub struct Settings {
     pub on_attempts: u32,
     /// When everything has to be over, whatever the times above say. `None`: the caller sees to that.
     pub until: Option<Instant>,
+    /// Whether an earlier command may still be under way. A machine that is off may be about to go on then, so that it
+    /// does not count as off already: it is switched off in any case.
+    pub is_unsettled: bool,
 }
 
 /// How to reboot.
@@ -50,6 +53,7 @@ impl Settings {
             poll_interval: config.given_seconds("stonith_status_sleep"),
             on_attempts: on_attempts(config)?,
             until: None,
+            is_unsettled: false,
         })
     }
 

@@ -149,6 +149,7 @@ fn settings() -> Settings {
         poll_interval: None,
         on_attempts: 1,
         until: None,
+        is_unsettled: false,
     }
 }
 

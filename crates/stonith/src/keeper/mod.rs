@@ -357,6 +357,7 @@ impl Keeping {
     ) -> Result<Carried, Failure> {
         let (node, place) = (machine.node.escape_debug(), self.place(machine));
         log::info!("{node}: {command} begins ({place})");
+        let time = deadline.saturating_duration_since(Instant::now());
         let stop = self.settings.stop.clone();
         let end = async {
             stop.cancelled().await;
@@ -380,7 +381,7 @@ impl Keeping {
             Err(error) => log::error!("{node}: {command} failed: {error} ({place})"),
         }
         let error = result.as_ref().err();
-        self.note(error.map(|error| (Verdict::of(error), error)));
+        self.note(error.map(|error| (Verdict::of_machine(error, time), error)));
         result.as_ref().map(Carried::from).map_err(Failure::of)
     }
 
@@ -395,7 +396,7 @@ impl Keeping {
         };
         let time = asking.time();
         let verdict = |error: &Error| match &reading {
-            Reading::Status { .. } => Verdict::of_reading(error, time),
+            Reading::Status { .. } => Verdict::of_machine(error, time),
             Reading::Probe { .. } => Verdict::of_question(error),
         };
         let Some(read) = self.ask_unless_commanded(asking, verdict).await else {

@@ -47,6 +47,7 @@ pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError>
         known: Known::default(),
         client: None,
         logging_in: None,
+        came_in: None,
         is_logged_in: false,
     }))
 }
@@ -71,6 +72,8 @@ struct Bmc {
     client: Option<Client>,
     /// Where a login is under way, and since when. A call that was dropped may have left half of one.
     logging_in: Option<(SocketAddr, Instant)>,
+    /// What a login has found out that was carried through, until it is known whether it is the BMC that it should be.
+    came_in: Option<LoggedIn>,
     /// Whether the login was carried through, and it is the BMC that it should be.
     is_logged_in: bool,
 }
@@ -139,6 +142,7 @@ impl Device for Bmc {
     async fn close(&mut self) {
         self.is_logged_in = false;
         self.logging_in = None;
+        self.came_in = None;
         if let Some(mut client) = self.client.take() {
             if client.is_half_open() {
                 let _ = timeout(LOGIN_ENDED_AFTER, client.login()).await;
@@ -217,7 +221,11 @@ impl Bmc {
             return Ok(false);
         }
         let begin = Instant::now();
-        match client.login().await {
+        let login = match self.came_in {
+            Some(logged_in) => Ok(logged_in),
+            None => client.login().await,
+        };
+        match login {
             Ok(logged_in) => {
                 self.addresses = vec![address];
                 self.keep_to(address, logged_in).await.map(|()| true)
@@ -279,10 +287,17 @@ impl Bmc {
         address: SocketAddr,
         logged_in: LoggedIn,
     ) -> Result<(), DeviceError> {
+        self.came_in = Some(logged_in);
         let guid = match logged_in.bmc_guid {
             Some(guid) => Some(guid),
             // A login by IPMI 1.5 tells none.
-            None => self.ask_for_guid().await,
+            None => match self.ask_for_guid().await {
+                Err(error) if self.known.uuid.is_some() => {
+                    self.abandon().await;
+                    return Err(error);
+                }
+                answered => answered.ok().flatten(),
+            },
         };
         let guid = guid.and_then(uuid);
         if guid.is_none() && (self.has_answered || self.known.uuid.is_some()) {
@@ -297,16 +312,26 @@ impl Bmc {
         }
         self.is_logged_in = true;
         self.logging_in = None;
+        self.came_in = None;
         self.log_login(address, &logged_in);
         Ok(())
     }
 
-    /// The machine's GUID, if the BMC tells it within a moment.
-    async fn ask_for_guid(&mut self) -> Option<[u8; 16]> {
+    /// The machine's GUID, if the BMC has one.
+    ///
+    /// # Errors
+    /// When it does not tell within a moment. Who has told it before, and does not now, may be another one.
+    async fn ask_for_guid(&mut self) -> Result<Option<[u8; 16]>, DeviceError> {
         let until = Instant::now() + GUID_ANSWERED_AFTER;
-        let client = self.client.as_mut()?;
+        let Some(client) = self.client.as_mut() else { return Ok(None) };
         let guid = client.execute(&GetSystemGuid, Delivery::Repeated, until.into_std()).await;
-        guid.inspect_err(|error| log::debug!("{error}")).ok()
+        match guid.inspect_err(|error| log::debug!("{error}")) {
+            Ok(guid) => Ok(Some(guid)),
+            Err(error) if matches!(kind(&error), ErrorKind::NoAnswer | ErrorKind::Busy) => {
+                Err(self.explained(error))
+            }
+            Err(_) => Ok(None),
+        }
     }
 
     /// The error with what to try, in terms of this agent's parameters.
@@ -338,6 +363,7 @@ impl Bmc {
     async fn abandon(&mut self) {
         self.is_logged_in = false;
         self.logging_in = None;
+        self.came_in = None;
         if let Some(client) = self.client.take() {
             client.abandon().await;
         }

@@ -45,7 +45,6 @@ pub(super) fn open(config: &AgentConfig) -> Result<Box<dyn Device>, ConfigError>
         graceful_off: config.is_set("graceful_off"),
         reading_limit: reading_limit(config),
         cycled: false,
-        is_only: true,
         known: Known::default(),
         proxy: proxy(environment),
     }))
@@ -60,8 +59,6 @@ struct System {
     reading_limit: Duration,
     /// Whether a power cycle was asked for.
     cycled: bool,
-    /// Whether the machine is meant that is the only one, or that the configuration names.
-    is_only: bool,
     /// What it was when it was read before.
     known: Known,
     /// The variable of the environment that names a proxy. It may be the proxy that does not answer.
@@ -81,7 +78,6 @@ impl Device for System {
 
     fn select(&mut self, plug: Option<&str>) {
         self.client.select(plug);
-        self.is_only = plug.is_none();
     }
 
     fn known(&self) -> Known {
@@ -150,10 +146,16 @@ impl Device for System {
 }
 
 impl System {
-    /// The only machine of a service is the one that it was. One that was named is found by its name.
+    /// The only machine of a service is the one that it was, by whatever name. Of several each is found by its name.
     fn meet(&mut self) -> Result<(), DeviceError> {
+        if self.client.has_several() {
+            return Ok(());
+        }
         let uuid = self.client.last_read().and_then(|system| system.uuid.clone());
-        if self.is_only { self.known.meet(uuid) } else { Ok(()) }
+        if uuid.is_none() && self.known.uuid.is_some() {
+            log::warn!("{}: the system does not tell its UUID any more", self.origin);
+        }
+        self.known.meet(uuid)
     }
 
     async fn reset(
