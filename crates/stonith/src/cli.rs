@@ -197,11 +197,7 @@ fn status(
 ) -> Result<ExitCode, String> {
     let status = runtime()?.block_on(ask(run_directory, instance, probe));
     let status = status.map_err(|error| error.to_string())?;
-    let text = if json {
-        serde_json::to_string(&status).unwrap_or_default() + "\n"
-    } else {
-        shown(&status)
-    };
+    let text = if json { json_of(&status) } else { shown(&status) };
     print(&text)?;
     let is_reachable = |reach: &ReachStatus| matches!(reach, ReachStatus::Reachable { .. });
     let all = status.devices.iter().all(|device| is_reachable(&device.reach));
@@ -231,6 +227,16 @@ async fn ask(
     }
 }
 
+/// What the daemon said, but for the mark of its configuration: what is printed is kept and passed on, and with the mark
+/// the password could be guessed at.
+fn json_of(status: &Status) -> String {
+    let mut json = serde_json::to_value(status).unwrap_or_default();
+    if let Some(status) = json.as_object_mut() {
+        status.remove("configuration");
+    }
+    format!("{json}\n")
+}
+
 /// A line for the controller, and one for each device.
 fn shown(status: &Status) -> String {
     let mut text = format!("process {}, targets of generation {}\n", status.pid, status.generation);
@@ -256,5 +262,29 @@ pub(crate) fn reach(reach: &ReachStatus) -> String {
             let reason = escaped(reason);
             format!("cannot be used since {} s: {reason}", age_ms.as_secs())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_does_not_help_to_guess_the_password() {
+        let status = Status {
+            pid: 1,
+            configuration: "1-0123".to_owned(),
+            generation: 2,
+            changed: false,
+            trouble: Some("no file".to_owned()),
+            devices: Vec::new(),
+        };
+        let printed: serde_json::Value = serde_json::from_str(&json_of(&status)).unwrap();
+        let expected = serde_json::json!({
+            "pid": 1, "generation": 2, "changed": false, "trouble": "no file", "devices": [],
+        });
+        assert_eq!(printed, expected);
+        assert!(json_of(&status).ends_with('\n'));
+        assert!(!shown(&status).contains(&status.configuration));
     }
 }

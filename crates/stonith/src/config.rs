@@ -26,8 +26,8 @@ const SHORTEST_KEEP_ALIVE: Duration = Duration::from_millis(10);
 const LONGEST_KEEP_ALIVE: Duration = Duration::from_secs(3600);
 /// No file of targets is larger.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
-/// How a mark is made, before the mark itself: where this is another one, marks say nothing of each other.
-const MARK: &str = "1-";
+/// How a mark is made; stands before the mark itself. Where this is another number, marks say nothing of each other.
+const MARK: u32 = 1;
 /// Where the programs of other projects are.
 pub(crate) const AGENT_DIRECTORY: &str = "/usr/sbin";
 
@@ -139,13 +139,13 @@ impl Config {
     /// that a daemon that goes on through an upgrade is known still.
     #[must_use]
     pub fn mark(&self) -> String {
-        format!("{MARK}{}", digest::of_json(self))
+        format!("{MARK}-{}", digest::of_json(self))
     }
 
-    /// Whether a mark is known to be that of another configuration. Of one that another release has made in another way
-    /// that is not known.
+    /// Whether a mark is that of another configuration, or none at all. Of one that another release has made in another
+    /// way that is not known: it passes.
     pub(crate) fn is_mark_of_another(mark: &str, own: &str) -> bool {
-        mark.starts_with(MARK) && mark != own
+        mark != own && !is_made_in_another_way(mark)
     }
 
     /// Reads a configuration file, for this instance.
@@ -163,6 +163,15 @@ impl Config {
         table.insert("instance".to_owned(), toml::Value::String(instance.to_string()));
         table.try_into().map_err(|error| malformed(path, &text, &error))
     }
+}
+
+/// Whether this is a mark as [`Config::mark`] makes it, but of another number.
+fn is_made_in_another_way(mark: &str) -> bool {
+    let Some((number, hash)) = mark.split_once('-') else { return false };
+    let is_another = |other: u32| other != MARK && other.to_string() == number;
+    number.parse().is_ok_and(is_another)
+        && hash.len() == 64
+        && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 impl MapFile {
@@ -448,6 +457,37 @@ mod tests {
         let other = read(&text.replace("secret", "Secret")).unwrap().mark();
         assert!(Config::is_mark_of_another(&other, &mark));
         assert!(!Config::is_mark_of_another(&mark, &mark));
-        assert!(!Config::is_mark_of_another("0123456789abcdef", &mark), "made in another way");
+    }
+
+    #[test]
+    fn a_mark_passes_if_it_is_the_own_one_or_made_in_another_way_and_no_other_text_does() {
+        let hash = "0123456789abcdef".repeat(4);
+        let own = format!("{MARK}-{hash}");
+        let is_another = |mark: &str| Config::is_mark_of_another(mark, &own);
+        for mark in [own.clone(), format!("0-{hash}"), format!("2-{hash}"), format!("12-{hash}")] {
+            assert!(!is_another(&mark), "{mark}");
+        }
+        let short = hash.get(1..).unwrap();
+        for text in ["", "-", "1-", "2-", "2", "nonsense", &hash] {
+            assert!(is_another(text), "{text}");
+        }
+        for (number, hash) in [
+            ("", &*hash),
+            ("01", &hash),
+            ("02", &hash),
+            ("+2", &hash),
+            ("-2", &hash),
+            (" 2", &hash),
+            ("x", &hash),
+            ("99999999999", &hash),
+            ("2", short),
+            ("2", &format!("0{hash}")),
+            ("2", &format!("g{short}")),
+            ("2", &format!("{short}\n")),
+            ("1", &format!("f{short}")),
+        ] {
+            let text = format!("{number}-{hash}");
+            assert!(is_another(&text), "{text:?}");
+        }
     }
 }

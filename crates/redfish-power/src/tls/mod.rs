@@ -11,10 +11,10 @@ mod trusted;
 mod unverified;
 mod witness;
 
-use std::env;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{env, fs};
 
 use reqwest::ClientBuilder;
 use rustls::ClientConfig;
@@ -38,6 +38,8 @@ pub(crate) use witness::Witnessed;
 
 /// The environment variables that tell where the operating system's certificates are instead.
 const SYSTEM_ROOTS_ELSEWHERE: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+/// In MiB: the authorities of an operating system are a quarter of one.
+const LARGEST_FILE: u64 = 16;
 
 /// How the BMC's certificate is checked.
 #[derive(Clone, Debug)]
@@ -165,9 +167,27 @@ fn bundle(path: &Path) -> Result<Arc<Trusted>, TlsSetupError> {
 /// What is in a file, or in the files of a folder.
 fn from(path: &Path) -> Result<Arc<Trusted>, Option<String>> {
     read_once(vec![path.to_owned()], || {
+        if let Some(reason) = unreadable(path) {
+            return Err(Some(reason));
+        }
         let (file, folder) = if path.is_dir() { (None, Some(path)) } else { (Some(path), None) };
         trusted(rustls_native_certs::load_certs_from_paths(file, folder))
     })
+}
+
+/// Why this must not even be opened: a FIFO may be waited for for ever, and a device may have no end. (In a
+/// folder the reader passes over what is no file.) What is not there is left to the reader, which says so.
+fn unreadable(path: &Path) -> Option<String> {
+    let metadata = fs::metadata(path).ok()?;
+    if metadata.is_dir() {
+        None
+    } else if !metadata.is_file() {
+        Some("it is no file or folder of certificates".to_owned())
+    } else if metadata.len() > LARGEST_FILE * 1024 * 1024 {
+        Some(format!("it is larger than {LARGEST_FILE} MiB"))
+    } else {
+        None
+    }
 }
 
 /// Those that could be read, or why none could.

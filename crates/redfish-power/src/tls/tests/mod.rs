@@ -6,9 +6,15 @@ mod peers;
 mod server;
 mod shared;
 
+use std::fs::File;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use reqwest::{Client, Response};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
 use super::{
@@ -108,6 +114,41 @@ fn a_bundle_without_certificates_is_an_error_that_names_it() {
     let file = folder.path().join("bundle.pem");
     let expected = format!("no certificate in PEM form can be read from {}", file.display());
     assert_eq!(said(&broken), expected);
+}
+
+/// In a thread of its own: the failure would be to wait for ever.
+fn refused_at_once(path: &Path) -> String {
+    let (said, saying) = mpsc::channel();
+    let verification = Verification::Bundle(path.to_owned());
+    thread::spawn(move || said.send(configured(Client::builder(), &verification).unwrap_err()));
+    saying.recv_timeout(Duration::from_secs(10)).expect("it is refused at once").to_string()
+}
+
+#[test]
+fn a_bundle_that_could_be_read_for_ever_is_not_read() {
+    let folder = TempDir::new().unwrap();
+    let (fifo, large) = (folder.path().join("fifo"), folder.path().join("large"));
+    mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    File::create(&large).unwrap().set_len(16 * 1024 * 1024 + 1).unwrap();
+    let other = "it is no file or folder of certificates";
+    let cases =
+        [(&*fifo, other), (Path::new("/dev/zero"), other), (&large, "it is larger than 16 MiB")];
+    for (path, reason) in cases {
+        let path_shown = path.display();
+        let expected =
+            format!("no certificate in PEM form can be read from {path_shown} ({reason})");
+        assert_eq!(refused_at_once(path), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_fifo_in_a_folder_of_certificates_is_passed_over() {
+    let authority = Authority::new();
+    let server = Server::start(&authority.issue(|_| {})).await;
+    let (_, folder) = bundle(&[&authority.pem()]);
+    let fifo = folder.path().join("fifo");
+    mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    accepted(&Verification::Bundle(folder.path().to_owned()), server.address).await;
 }
 
 #[tokio::test]
