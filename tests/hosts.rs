@@ -2,13 +2,17 @@
 //! another.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bmc_sim::{Config, EventKind, Ipmi15, Power};
 use ipmi_lan::AuthenticationType;
+use ipmi_lan::command::{Command, GetSystemGuid};
 use tempfile::TempDir;
 
 use crate::support::agent::{Agent, Run};
 use crate::support::port::free_port;
+use crate::support::proxy::Proxy;
 use crate::support::sim::Sim;
 
 #[test]
@@ -65,6 +69,45 @@ fn another_bmc_that_takes_over_the_address_is_not_believed() {
         assert_eq!(second.sessions(), (1, 1), "{version}");
         assert_eq!(second.commands(), []);
     }
+}
+
+/// By IPMI 1.5 a BMC is asked for its GUID after the login. Who has told one before, and does not now, may be another one.
+#[test]
+fn another_bmc_whose_guid_is_lost_is_not_believed() {
+    let md5 = |config: &mut Config| config.ipmi15 = Some(Ipmi15::new([AuthenticationType::Md5]));
+    let address = format!("127.0.0.1:{}", free_port());
+    let first = Sim::start_at(&address, |config| {
+        md5(config);
+        config.faults.ignore_power_off = true;
+    });
+    let is_lost = Arc::new(AtomicBool::new(false));
+    let proxy = {
+        let is_lost = Arc::clone(&is_lost);
+        Proxy::start(first.address(), move |answer| {
+            let is_lost = is_lost.load(Ordering::Relaxed) && is_answer_to_get_system_guid(answer);
+            if is_lost { Vec::new() } else { vec![answer.to_vec()] }
+        })
+    };
+    let lines = ["username=admin", "password=secret", "lanplus=0", "power_timeout=8", "action=off"];
+    let running = Agent::ours().lines(proxy.lines()).lines(lines).start();
+    first.wait_for(|event| matches!(event, EventKind::ChassisControl { .. }));
+    is_lost.store(true, Ordering::Relaxed);
+    drop(first);
+    let second = Sim::start_at(&address, |config| {
+        md5(config);
+        config.guid = *b"another BMC 0001";
+        config.initial_power = Power::Off;
+    });
+    let run = running.finish();
+    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{run:?}");
+    assert!(second.sessions().0 > 0, "it was not met");
+    assert_eq!(second.commands(), []);
+}
+
+/// In a session by MD5 (IPMI 1.5, section 12.10): four bytes of RMCP, 25 of the session and its code, the length, and the
+/// command behind five bytes of the message.
+fn is_answer_to_get_system_guid(answer: &[u8]) -> bool {
+    answer.get(4) == Some(&2) && answer.get(35) == Some(&GetSystemGuid::NUMBER)
 }
 
 fn another_machine(address: &str) -> Sim {
