@@ -115,7 +115,8 @@ impl Known {
         self.has_met_another = true;
         let (now, before) = (now.escape_debug(), before.escape_debug());
         let reason = format!(
-            "another BMC answers there now: its UUID is {now}, and was {before} (a controller takes it after a reload)"
+            "another BMC answers there now: its UUID is {now}, and was {before}; if it is the right one (was the \
+             board exchanged?), a controller takes it after a reload"
         );
         Err(DeviceError::new(ErrorKind::Denied, reason))
     }

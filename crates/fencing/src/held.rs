@@ -196,13 +196,16 @@ impl Held {
 
     /// Takes whoever answers next for the device, if another one than before was refused. Until then, one with another
     /// UUID is refused: an address that has moved to another BMC would fence another machine, and success would be said
-    /// of this one. A device that is only silent stays who it is.
-    pub fn accept_another(&mut self) {
+    /// of this one. A device that is only silent stays who it is. Tells whether another one was refused.
+    pub fn accept_another(&mut self) -> bool {
         let has_met_another = |open: &Open| open.device.known().has_met_another;
-        if self.known.has_met_another || self.open.as_ref().is_some_and(has_met_another) {
+        let was_refused =
+            self.known.has_met_another || self.open.as_ref().is_some_and(has_met_another);
+        if was_refused {
             self.give_up();
             self.known = Known { uuid: None, has_met_another: false, ..self.known.clone() };
         }
+        was_refused
     }
 
     /// Checks what is asked for.

@@ -90,6 +90,9 @@ pub(crate) enum PlanError {
     /// A word of the list of hosts is none.
     #[error("hostlist: '{}' is neither NODE nor NODE=PLACE", .0.escape_debug())]
     Word(String),
+    /// A name is that of two machines, as cluster managers compare names.
+    #[error("{0} is named twice: which machine is it?")]
+    Twice(String),
     /// It is not said where the device of a machine is.
     #[error(
         "{node}: where is its device? Give its address, as {node}=ADDRESS or as its parameter ip"
@@ -148,8 +151,8 @@ impl Plan {
     /// What the configuration says, with the file of targets that it names. The agents must be loaded.
     fn of(config: &Config, file: Option<&MapFile>, fence: &Fence) -> Result<Self, PlanError> {
         let plan = Self::default();
-        let (users, machines) = (BTreeMap::new(), BTreeMap::new());
-        let mut builder = Builder { config, fence, plan, users, machines };
+        let (users, machines, names) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        let mut builder = Builder { config, fence, plan, users, machines, names };
         let own = (!config.targets.is_empty()).then_some(&config.targets);
         match (&config.hostlist, own, file) {
             (None, None, None) => builder.add_asked()?,
@@ -228,6 +231,8 @@ struct Builder<'a> {
     users: BTreeMap<String, (DeviceKey, String)>,
     /// Which machine has which plug of each device.
     machines: BTreeMap<DeviceKey, BTreeMap<Option<String>, String>>,
+    /// The names of machines, in small letters.
+    names: BTreeSet<String>,
 }
 
 impl Builder<'_> {
@@ -294,6 +299,9 @@ impl Builder<'_> {
     /// A machine with the parameters of all of these, the last of which count most.
     fn add(&mut self, node: &str, layers: &[&Parameters]) -> Result<(), PlanError> {
         check_node_name(node)?;
+        if !self.names.insert(node.to_ascii_lowercase()) {
+            return Err(PlanError::Twice(node.to_owned()));
+        }
         let named = layers.iter().rev().find_map(|layer| layer.0.get("agent"));
         let agent = self.agent(named.map_or(self.config.agent.as_str(), ParameterText::expose))?;
         let mut config = self.configured(&agent, Some(node), layers)?;
@@ -818,6 +826,8 @@ mod tests {
             (format!("{ipmilan}hostlist = \"a\"\n"), None, "a: where is its device?"),
             (format!("{ipmilan}hostlist = \" ,; \"\n"), None, "hostlist names no node"),
             (format!("{ipmilan}hostlist = \"=1\"\n"), None, "hostlist: '=1' is neither"),
+            (format!("{ipmilan}hostlist = \"a=1 a=2\"\n"), None, "a is named twice"),
+            (format!("{ipmilan}hostlist = \"a=1 A=2\"\n"), None, "A is named twice"),
             (
                 format!("{ipmilan}hostlist = \"a b\"\n[parameters]\n{ip}"),
                 None,

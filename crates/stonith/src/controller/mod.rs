@@ -545,7 +545,8 @@ const NO_TARGET: &str = "this controller has no target";
 impl State {
     fn set_targets(&mut self, targets: BTreeMap<String, PlannedTarget>) {
         if self.targets != targets || self.generation == 0 {
-            self.targets = targets;
+            let before = std::mem::replace(&mut self.targets, targets);
+            self.warn_of_moved(&before);
             self.generation += 1;
             // The first list is no change of one.
             self.told.get_or_insert(self.generation);
@@ -554,6 +555,19 @@ impl State {
             for (key, device) in &self.devices {
                 device.keeper.know(machines.remove(key).unwrap_or_default());
             }
+        }
+    }
+
+    /// The most dangerous change of all is to be found in the log.
+    fn warn_of_moved(&self, before: &BTreeMap<String, PlannedTarget>) {
+        for (node, target) in &self.targets {
+            if before.get(node).is_none_or(|before| before == target) {
+                continue;
+            }
+            let device = self.devices.get(&target.device).map_or("", |device| &device.name);
+            let plug = target.plug.as_ref().map(|plug| format!(", plug {}", plug.escape_debug()));
+            let (node, plug) = (node.escape_debug(), plug.unwrap_or_default());
+            log::warn!("{node}: it is switched otherwise now: {device}{plug}");
         }
     }
 

@@ -323,8 +323,9 @@ impl Keeping {
             self.pause = Pause::default();
             self.next_probe = Instant::now();
             // Who reloads may well have exchanged the board that is refused.
-            if !self.reach.borrow().is_reachable() {
-                self.held.accept_another();
+            if !self.reach.borrow().is_reachable() && self.held.accept_another() {
+                let news = "another BMC than before was refused, and is taken now";
+                log::warn!("{}", self.about(news));
             }
         }
         if self.retired.is_cancelled() {
