@@ -222,6 +222,27 @@ fn a_fence_that_is_under_way_is_not_disturbed_by_a_change() {
     assert_eq!(bmc.refusals(), 0, "{:?}", bmc.happened());
 }
 
+/// What is then said of the name would be taken for the new machine.
+#[test]
+fn a_machine_that_is_another_one_before_it_is_off_is_no_success() {
+    let slow = Sim::start_with(|config| config.power_delay = Duration::from_millis(200));
+    let other = Sim::start();
+    let site = Site::new();
+    let controller = start(&site, &map(&[("node1", &slow)]));
+    controller.wait_until_reachable(1);
+    let mut asking = controller.connect();
+    asking.send_fence("off", &["node1"], PATIENCE);
+    slow.wait_for(is_command(PowerControl::PowerDown));
+    slow.with_faults(|faults| faults.silent = true);
+    site.replace("map.toml", &map(&[("node1", &other)]));
+    assert_eq!(targets(&controller).get("trouble"), None);
+    slow.with_faults(|faults| faults.silent = false);
+    let told = asking.fenced().0;
+    let reason = told[0].result.as_ref().expect_err("it is another machine");
+    assert!(reason.contains("it is another one now"), "{reason}");
+    assert_eq!((slow.power(), other.power()), (Power::Off, Power::On));
+}
+
 #[test]
 fn a_device_with_other_parameters_never_has_two_sessions() {
     let bmc = bmc_with_one_session();

@@ -59,6 +59,9 @@ struct State {
     is_stopped: bool,
 }
 
+/// Where a machine is, for people: its device, and which of the device's machines it is.
+type Place = (String, Option<String>);
+
 /// What is known of the file of targets.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Read {
@@ -447,6 +450,8 @@ impl Controller {
         told: mpsc::Sender<(String, Result<Carried, String>)>,
     ) -> bool {
         let is_up_to_date = self.refresh_by(deadline).await;
+        let places: BTreeMap<_, _> =
+            nodes.iter().map(|node| (node.clone(), self.place(node))).collect();
         let mut fencing = JoinSet::new();
         for node in nodes {
             let found = is_up_to_date.clone().and_then(|()| self.find(&node));
@@ -468,13 +473,40 @@ impl Controller {
             let result = match result {
                 Ok((result, is_reached)) => {
                     reached = Some(reached.unwrap_or(false) || is_reached);
-                    result.map_err(|failure| failure.to_string())
+                    let result = result.map_err(|failure| failure.to_string());
+                    result.and_then(|carried| {
+                        let before = places.get(&node).cloned().flatten();
+                        self.unless_moved(&node, before, carried)
+                    })
                 }
                 Err(reason) => Err(reason),
             };
             let _ = told.send((node, result)).await;
         }
         reached.unwrap_or_else(|| self.reaches().iter().any(Reach::is_reachable))
+    }
+
+    /// What was done, unless the name has come to another machine meanwhile, of which nothing was seen.
+    fn unless_moved(
+        &self,
+        node: &str,
+        before: Option<Place>,
+        carried: Carried,
+    ) -> Result<Carried, String> {
+        match before.zip(self.place(node)) {
+            Some((before, now)) if before != now => Err(format!(
+                "the targets have changed meanwhile: the machine that it was is switched ({}), and it is another one now",
+                carried.done
+            )),
+            _ => Ok(carried),
+        }
+    }
+
+    fn place(&self, node: &str) -> Option<Place> {
+        let state = self.state();
+        let target = state.targets.get(node)?;
+        let device = state.devices.get(&target.device)?;
+        Some((device.name.clone(), target.plug.clone()))
     }
 
     /// Whether the machine behind a name is the one that it is now.
