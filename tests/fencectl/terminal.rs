@@ -8,6 +8,7 @@ use super::{fencectl, logged_in};
 use crate::support::agent::Agent;
 use crate::support::farm::Bmcs;
 use crate::support::terminal::Terminal;
+use crate::support::wait::{PATIENCE, wait_for};
 
 const SLOW: Duration = Duration::from_secs(3);
 const FOR_EVER: Duration = Duration::from_secs(600);
@@ -182,9 +183,7 @@ fn nohup_is_kept() {
     let bmcs = delayed(1, SLOW);
     let agent = logged_in(&["power", "off", &bmcs.host(1)]).through("nohup", &[]);
     let running = agent.start();
-    while bmcs.commands(1).is_empty() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_for("a command", PATIENCE, || (!bmcs.commands(1).is_empty()).then_some(()));
     running.signal("HUP");
     let run = running.finish();
     assert_eq!((run.code, bmcs.on()), (Some(0), vec![false]), "{run:#?}");
